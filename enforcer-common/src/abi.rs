@@ -1,0 +1,47 @@
+//! The bytes that cross between kernel and userspace.
+//!
+//! Byte order: addresses are stored as the network gives them; everything else is native.
+//!
+//! Every record is `#[repr(C)]` without padding (`zerocopy` refuses padding at compile time) and
+//! states its size in a `const` assertion, so that a drift breaks both builds.
+
+mod addr;
+mod counters;
+mod event;
+mod ids;
+mod image;
+mod tag;
+
+pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
+pub use counters::{Counter, LossCause};
+pub use event::{Event, FlowCount, FlowKey};
+pub use ids::{Atom, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
+pub use image::{
+    CLASS_SLOTS, ClassEntry, Fence, ImageHeader, ListEntry, MATRIX_INLINE_AUDIT,
+    MATRIX_INLINE_DENY, MatrixEntry, Node, PAGE_BYTES, PAGE_WORDS, Page, TAIL_ENTRIES_PER_PAGE,
+    TAIL_PAGES, TailEntry,
+};
+pub use tag::{Stance, Tag};
+
+/// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
+pub const ABI_VERSION: u32 = 1;
+
+/// Names of maps and programs, as in the object. The kernel truncates at 15 bytes.
+pub mod names {
+    /// Outer array; element 0 is the image in force, an array of [`Page`](super::Page)s.
+    pub const IMAGE: &str = "IMAGE";
+    /// Cgroup id to [`Tag`](super::Tag).
+    pub const TAGS: &str = "TAGS";
+    /// [`FlowKey`](super::FlowKey) to [`FlowCount`](super::FlowCount).
+    pub const FLOWS: &str = "FLOWS";
+    /// Ring buffer of [`Event`](super::Event)s.
+    pub const EVENTS: &str = "EVENTS";
+    /// Per CPU, indexed by [`Counter`](super::Counter).
+    pub const COUNTERS: &str = "COUNTERS";
+    /// Per CPU decisions, indexed by [`RuleId`](super::RuleId).
+    pub const DECISIONS: &str = "DECISIONS";
+    /// Who opened a UDP exchange with a workload, and when.
+    pub const REPLIES: &str = "REPLIES";
+    /// Marks of TCP sockets that were accepted.
+    pub const ACCEPTED: &str = "ACCEPTED";
+}

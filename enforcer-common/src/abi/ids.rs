@@ -1,0 +1,190 @@
+//! Identifiers and the small numbers of a flow. No bare integer crosses a function.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// A cgroup, by the 64-bit id that the kernel and `stat().st_ino` of its directory give.
+#[repr(transparent)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct CgroupId(pub u64);
+
+/// A set of policies that some workloads share. Stable across images.
+#[repr(transparent)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct ClassId(pub u16);
+
+/// An equivalence class of addresses that no loaded policy can tell apart.
+#[repr(transparent)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct Atom(pub u16);
+
+impl Atom {
+    /// Not an atom: the addresses of this /64 differ, look in the tail table.
+    pub const SPLIT: Self = Self(u16::MAX);
+}
+
+/// One rule, or the default, of one policy in one image. Userspace knows its name, file and line.
+#[repr(transparent)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct RuleId(pub u16);
+
+impl RuleId {
+    /// No rule had a say.
+    pub const NONE: Self = Self(0);
+}
+
+/// IP protocol number (IANA protocol-numbers registry).
+#[repr(transparent)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct Proto(pub u8);
+
+impl Proto {
+    /// ICMP for IPv4.
+    pub const ICMP: Self = Self(1);
+    /// TCP.
+    pub const TCP: Self = Self(6);
+    /// UDP.
+    pub const UDP: Self = Self(17);
+    /// ICMP for IPv6.
+    pub const ICMPV6: Self = Self(58);
+    /// SCTP.
+    pub const SCTP: Self = Self(132);
+    /// UDP-Lite (RFC 3828).
+    pub const UDPLITE: Self = Self(136);
+
+    /// Whether the header starts with a source and a destination port.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP | Self::SCTP | Self::UDPLITE)
+    }
+}
+
+/// A port, host order.
+#[repr(transparent)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+pub struct Port(pub u16);
+
+/// What is known of the destination port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// The protocol has none (ICMP, GRE).
+    Absent,
+    /// The packet does not carry it (a later fragment). A rule that denies a port then holds and a
+    /// rule that allows one does not.
+    Unknown,
+    /// This one.
+    Is(Port),
+}
+
+/// The place in the kernel that asked.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// `cgroup/connect4` and `cgroup/connect6`.
+    Connect = 1,
+    /// `cgroup/sendmsg4` and `cgroup/sendmsg6`.
+    Sendmsg = 2,
+    /// `cgroup_skb/egress`.
+    Egress = 3,
+}
+
+impl Hook {
+    /// The hook of an [`Event`](super::Event), if this build knows it.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Connect),
+            2 => Some(Self::Sendmsg),
+            3 => Some(Self::Egress),
+            _ => None,
+        }
+    }
+
+    /// The name in events and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Sendmsg => "sendmsg",
+            Self::Egress => "egress",
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! The image: the complete compiled answer, in pages.
+//!
+//! An image is an array of [`Page`]s behind one pointer. The kernel reads the pointer once per
+//! decision, so a decision sees one image or the next, never a mix; publishing is one pointer
+//! store. Pages instead of one large value: kernels before 6.x refuse array values over 4 MiB, and
+//! an image takes the memory it needs rather than the memory it may need.
+//!
+//! Page 0 is the header: [`ImageHeader`] words, then the fences of the tail, then the classes.
+//! Every other page belongs to one table:
+//!
+//! * **IPv4 index**: one [`Node`] for each /16. A /16 that is one atom holds it in place; others
+//!   point to a bucket of `rest << 16 | atom` words sorted by `rest`, the low 16 bits.
+//! * **IPv6 index**: one [`Node`] for each /16. A crowded /16 points to an inner node of 256
+//!   [`Node`]s for the next 8 bits, and so on; buckets hold `rest << 16 | atom` double words, where
+//!   `rest` is the next 48 bits.
+//! * **Tail**: [`TailEntry`]s sorted by address, for the /64s that hold more than one atom
+//!   ([`Atom::SPLIT`]).
+//! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
+//! * **Lists**: [`ListEntry`]s, two words each.
+//!
+//! A bucket has a power of two of entries (the last one repeated), starts with `rest` 0, and lies
+//! in one page, so a search is branch-free and touches one map value.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::ids::{Atom, ClassId, Port, Proto, RuleId};
+
+/// 32-bit words of a page: what 16 bits can address.
+pub const PAGE_WORDS: usize = 1 << 16;
+/// Bytes of a page: 256 KiB.
+pub const PAGE_BYTES: usize = PAGE_WORDS * 4;
+
+/// One element of an image. Indexed by 16 bits, so no index can be out of bounds.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Page([u32; PAGE_WORDS]);
+
+const _: () = assert!(size_of::<Page>() == PAGE_BYTES);
+
+impl Page {
+    /// The word at `index`.
+    #[inline(always)]
+    #[must_use]
+    pub fn word(&self, index: u16) -> u32 {
+        self.0[index as usize]
+    }
+
+    /// The double word at `index`, counted in double words; the highest bit of `index` is ignored.
+    #[inline(always)]
+    #[must_use]
+    pub fn double(&self, index: u16) -> u64 {
+        let at = (index << 1) as usize;
+        let low = u64::from(self.0[at]);
+        let high = u64::from(self.0[at | 1]);
+        high << 32 | low
+    }
+
+    /// Sets the word at `index`.
+    pub fn set_word(&mut self, index: u16, word: u32) {
+        self.0[index as usize] = word;
+    }
+
+    /// Sets the double word at `index`, counted in double words.
+    pub fn set_double(&mut self, index: u16, double: u64) {
+        let at = (index << 1) as usize;
+        self.0[at] = double as u32;
+        self.0[at | 1] = (double >> 32) as u32;
+    }
+}
+
+/// Words of page 0.
+///
+/// Offsets, not a struct: the kernel reads three or four of them and page 0 holds tables too.
+pub struct ImageHeader;
+
+impl ImageHeader {
+    /// [`ABI_VERSION`](super::ABI_VERSION).
+    pub const VERSION: u16 = 0;
+    /// Pages of the image.
+    pub const PAGES: u16 = 1;
+    /// Generation, as a double word (index in double words: half of this).
+    pub const GENERATION: u16 = 2;
+    /// Page of the IPv4 index.
+    pub const V4_INDEX: u16 = 4;
+    /// Page of the IPv6 index.
+    pub const V6_INDEX: u16 = 5;
+    /// First page of the tail; its pages are consecutive. 0 when there is none.
+    pub const TAIL: u16 = 6;
+    /// First page of the matrix; its pages are consecutive.
+    pub const MATRIX: u16 = 7;
+    /// Number of atoms: the length of a matrix row.
+    pub const ATOMS: u16 = 8;
+    /// Number of classes.
+    pub const CLASSES: u16 = 9;
+    /// Number of tail pages.
+    pub const TAIL_COUNT: u16 = 11;
+    /// Number of NAT64 prefixes, at most [`Self::NAT64_SLOTS`].
+    pub const NAT64_COUNT: u16 = 10;
+    /// First NAT64 prefix: six words each (hi, lo, len, zero).
+    pub const NAT64: u16 = 16;
+    /// Room for NAT64 prefixes.
+    pub const NAT64_SLOTS: u16 = 4;
+    /// First [`Fence`]: four words each, [`TAIL_PAGES`] of them.
+    pub const FENCES: u16 = 256;
+    /// First [`ClassEntry`]: four words each.
+    pub const CLASS_TABLE: u16 = 2048;
+}
+
+/// Most pages the tail may have, and the number of fences (a power of two).
+pub const TAIL_PAGES: u16 = 256;
+/// Entries of a tail page: eight words each.
+pub const TAIL_ENTRIES_PER_PAGE: u16 = 8192;
+/// Most classes an image may have.
+pub const CLASS_SLOTS: u16 = ((PAGE_WORDS - ImageHeader::CLASS_TABLE as usize) / 4) as u16;
+
+/// First address of a tail page, so that one search in page 0 finds the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// High 64 bits.
+    pub hi: u64,
+    /// Low 64 bits.
+    pub lo: u64,
+}
+
+/// From this address on (to the next entry), inside a split /64, the atom is this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TailEntry {
+    /// High 64 bits.
+    pub hi: u64,
+    /// Low 64 bits.
+    pub lo: u64,
+    /// The atom.
+    pub atom: Atom,
+}
+
+/// A word of an index: what is known of the addresses under it.
+///
+/// ```text
+/// leaf    atom:16 | unused:14 | 00
+/// bucket  page:8 | offset:16 | steps:5 | unused:1 | 01     offset in entries' units
+/// inner   page:8 | offset:16 | unused:6 | 10               offset in words, of 256 words
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// One atom.
+    Leaf(Atom),
+    /// A sorted bucket of `1 << steps` entries.
+    Bucket {
+        /// Page number.
+        page: u8,
+        /// First entry: in words for IPv4, in double words for IPv6.
+        offset: u16,
+        /// Binary logarithm of the number of entries, at most 16.
+        steps: u8,
+    },
+    /// 256 nodes for the next 8 bits.
+    Inner {
+        /// Page number.
+        page: u8,
+        /// First word.
+        offset: u16,
+    },
+    /// No version of this program wrote this.
+    Bad,
+}
+
+impl Node {
+    /// Packs it into a word.
+    #[must_use]
+    pub fn pack(self) -> u32 {
+        let place = |page: u8, offset: u16| u32::from(page) << 24 | u32::from(offset) << 8;
+        match self {
+            Self::Leaf(atom) => u32::from(atom.0) << 16,
+            Self::Bucket {
+                page,
+                offset,
+                steps,
+            } => place(page, offset) | u32::from(steps) << 3 | 1,
+            Self::Inner { page, offset } => place(page, offset) | 2,
+            Self::Bad => 3,
+        }
+    }
+
+    /// Reads a word.
+    #[inline(always)]
+    #[must_use]
+    pub fn unpack(word: u32) -> Self {
+        let page = (word >> 24) as u8;
+        let offset = (word >> 8) as u16;
+        match word & 3 {
+            0 => Self::Leaf(Atom((word >> 16) as u16)),
+            1 => Self::Bucket {
+                page,
+                offset,
+                steps: (word >> 3) as u8 & 31,
+            },
+            2 => Self::Inner { page, offset },
+            _ => Self::Bad,
+        }
+    }
+}
+
+/// Bit of an inline [`MatrixEntry`] and of a [`ListEntry`]: the action is deny.
+pub const MATRIX_INLINE_DENY: u32 = 1 << 30;
+/// Bit of an inline [`MatrixEntry`]: a policy in audit mode would deny.
+pub const MATRIX_INLINE_AUDIT: u32 = 1 << 29;
+
+/// What one class says of one atom.
+///
+/// ```text
+/// decision  1 | deny:1 | audit:1 | unused:13 | rule:16
+/// list      0 | page:8 | offset:16 | length:7              offset in double words
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatrixEntry {
+    /// Every flow gets the same decision.
+    Decision {
+        /// Deny, or allow.
+        deny: bool,
+        /// Allowed, but a policy in audit mode would deny; `rule` is that policy's.
+        audit: bool,
+        /// The rule that decided.
+        rule: RuleId,
+    },
+    /// A list decides.
+    List {
+        /// Page number.
+        page: u8,
+        /// First entry, in double words.
+        offset: u16,
+        /// Number of entries, at most [`ListEntry::MAX`].
+        length: u8,
+    },
+}
+
+impl MatrixEntry {
+    /// Packs it into a word.
+    #[must_use]
+    pub fn pack(self) -> u32 {
+        match self {
+            Self::Decision { deny, audit, rule } => {
+                let deny = if deny { MATRIX_INLINE_DENY } else { 0 };
+                let audit = if audit { MATRIX_INLINE_AUDIT } else { 0 };
+                1 << 31 | deny | audit | u32::from(rule.0)
+            }
+            Self::List {
+                page,
+                offset,
+                length,
+            } => u32::from(page) << 23 | u32::from(offset) << 7 | u32::from(length),
+        }
+    }
+
+    /// Reads a word.
+    #[inline(always)]
+    #[must_use]
+    pub fn unpack(word: u32) -> Self {
+        if word >> 31 == 1 {
+            Self::Decision {
+                deny: word & MATRIX_INLINE_DENY != 0,
+                audit: word & MATRIX_INLINE_AUDIT != 0,
+                rule: RuleId(word as u16),
+            }
+        } else {
+            Self::List {
+                page: (word >> 23) as u8,
+                offset: (word >> 7) as u16,
+                length: (word & 0x7f) as u8,
+            }
+        }
+    }
+}
+
+/// One conditional entry of a decision list, in a double word.
+///
+/// ```text
+/// rule:16 | low port:16 | high port:16 | protocol:8 | flags:8
+/// ```
+///
+/// A list is one section for each policy of the class; each section ends with an entry without a
+/// condition. In a section the first match wins. A match that allows goes on with the next section:
+/// every policy must allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListEntry {
+    /// The rule that decides when this matches.
+    pub rule: RuleId,
+    /// The protocol, or `Proto(0)` for every one.
+    pub proto: Proto,
+    /// The ports, inclusive; `None` matches every port and protocols without ports.
+    pub ports: Option<(Port, Port)>,
+    /// Deny, or allow.
+    pub deny: bool,
+    /// The policy is in audit mode.
+    pub audit: bool,
+    /// First entry of a policy's section.
+    pub starts_section: bool,
+}
+
+impl ListEntry {
+    /// Most entries of a list.
+    pub const MAX: usize = 127;
+
+    const DENY: u8 = 1;
+    const AUDIT: u8 = 2;
+    const PORTS: u8 = 4;
+    const SECTION: u8 = 8;
+
+    /// Packs it into a double word.
+    #[must_use]
+    pub fn pack(self) -> u64 {
+        let (low, high) = self.ports.unwrap_or((Port(0), Port(0)));
+        let mut flags = 0;
+        flags |= if self.deny { Self::DENY } else { 0 };
+        flags |= if self.audit { Self::AUDIT } else { 0 };
+        flags |= if self.ports.is_some() { Self::PORTS } else { 0 };
+        flags |= if self.starts_section {
+            Self::SECTION
+        } else {
+            0
+        };
+        u64::from(self.rule.0) << 48
+            | u64::from(low.0) << 32
+            | u64::from(high.0) << 16
+            | u64::from(self.proto.0) << 8
+            | u64::from(flags)
+    }
+
+    /// Reads a double word.
+    #[inline(always)]
+    #[must_use]
+    pub fn unpack(double: u64) -> Self {
+        let flags = double as u8;
+        let ports = (Port((double >> 32) as u16), Port((double >> 16) as u16));
+        Self {
+            rule: RuleId((double >> 48) as u16),
+            proto: Proto((double >> 8) as u8),
+            ports: (flags & Self::PORTS != 0).then_some(ports),
+            deny: flags & Self::DENY != 0,
+            audit: flags & Self::AUDIT != 0,
+            starts_section: flags & Self::SECTION != 0,
+        }
+    }
+}
+
+/// What is the same for every flow of a class: four words of page 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassEntry {
+    /// The class exists in this image.
+    pub present: bool,
+    /// Replies are judged as any other packet (`replies: judge` in one of its policies).
+    pub judge_replies: bool,
+}
+
+impl ClassEntry {
+    /// Word of page 0 where the entry of `class` starts.
+    #[inline(always)]
+    #[must_use]
+    pub fn place(class: ClassId) -> u16 {
+        ImageHeader::CLASS_TABLE.wrapping_add(class.0.wrapping_mul(4))
+    }
+
+    /// Packs the first word.
+    #[must_use]
+    pub fn pack(self) -> u32 {
+        u32::from(self.present) | u32::from(self.judge_replies) << 1
+    }
+
+    /// Reads the first word.
+    #[inline(always)]
+    #[must_use]
+    pub fn unpack(word: u32) -> Self {
+        Self {
+            present: word & 1 != 0,
+            judge_replies: word & 2 != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Atom, ListEntry, MatrixEntry, Node, Port, Proto, RuleId};
+
+    #[test]
+    fn nodes_survive_packing() {
+        for node in [
+            Node::Leaf(Atom(0)),
+            Node::Leaf(Atom::SPLIT),
+            Node::Bucket {
+                page: 255,
+                offset: u16::MAX,
+                steps: 16,
+            },
+            Node::Inner {
+                page: 1,
+                offset: 256,
+            },
+        ] {
+            assert_eq!(Node::unpack(node.pack()), node);
+        }
+    }
+
+    #[test]
+    fn matrix_entries_survive_packing() {
+        for entry in [
+            MatrixEntry::Decision {
+                deny: true,
+                audit: false,
+                rule: RuleId(u16::MAX),
+            },
+            MatrixEntry::Decision {
+                deny: false,
+                audit: true,
+                rule: RuleId(1),
+            },
+            MatrixEntry::List {
+                page: 255,
+                offset: u16::MAX,
+                length: 127,
+            },
+        ] {
+            assert_eq!(MatrixEntry::unpack(entry.pack()), entry);
+        }
+    }
+
+    #[test]
+    fn list_entries_survive_packing() {
+        for ports in [
+            None,
+            Some((Port(0), Port(u16::MAX))),
+            Some((Port(443), Port(443))),
+        ] {
+            for bits in 0..8 {
+                let entry = ListEntry {
+                    rule: RuleId(0xabcd),
+                    proto: Proto::TCP,
+                    ports,
+                    deny: bits & 1 != 0,
+                    audit: bits & 2 != 0,
+                    starts_section: bits & 4 != 0,
+                };
+                assert_eq!(ListEntry::unpack(entry.pack()), entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The tag of a cgroup.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::ids::ClassId;
+
+/// Value of the `TAGS` map: what a cgroup, and all below it that has no tag of its own, is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Tag {
+    /// The policies that apply. Meaningless unless `stance` is [`Stance::Judge`].
+    pub class: ClassId,
+    /// A [`Stance`].
+    stance: u8,
+    /// Always zero.
+    reserved: [u8; 5],
+    /// `CLOCK_BOOTTIME` nanoseconds until which everything but loopback is denied; 0 is never.
+    pub isolated_until: u64,
+}
+
+const _: () = assert!(size_of::<Tag>() == 16);
+
+/// What happens to the flows of a tagged cgroup.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stance {
+    /// The policies of the class decide.
+    Judge = 0,
+    /// No policy selects it: everything passes.
+    Release = 1,
+    /// A managed root: what is below it and has no tag yet is unknown, and its packets wait.
+    UnknownHold = 2,
+    /// A managed root whose unknown cgroups are denied.
+    UnknownDeny = 3,
+    /// A managed root whose unknown cgroups are allowed.
+    UnknownAllow = 4,
+}
+
+impl Tag {
+    /// A workload under the policies of `class`.
+    #[must_use]
+    pub const fn judged(class: ClassId) -> Self {
+        Self::new(class, Stance::Judge)
+    }
+
+    /// A cgroup that no policy selects, or a managed root.
+    #[must_use]
+    pub const fn standing(stance: Stance) -> Self {
+        Self::new(ClassId(0), stance)
+    }
+
+    const fn new(class: ClassId, stance: Stance) -> Self {
+        Self {
+            class,
+            stance: stance as u8,
+            reserved: [0; 5],
+            isolated_until: 0,
+        }
+    }
+
+    /// `None` when the byte is none of this version's: a fault.
+    #[inline(always)]
+    #[must_use]
+    pub fn stance(&self) -> Option<Stance> {
+        match self.stance {
+            0 => Some(Stance::Judge),
+            1 => Some(Stance::Release),
+            2 => Some(Stance::UnknownHold),
+            3 => Some(Stance::UnknownDeny),
+            4 => Some(Stance::UnknownAllow),
+            _ => None,
+        }
+    }
+}

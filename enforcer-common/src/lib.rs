@@ -1,0 +1,13 @@
+//! What the kernel programs and userspace share, in two halves.
+//!
+//! * [`abi`]: the bytes both sides agree on. Layouts are proven at compile time.
+//! * [`verdict`]: the decision. Pure and total; the kernel runs it over maps, userspace over the
+//!   compiled image in memory, so `explain` and the kernel cannot disagree.
+//!
+//! No allocation, no panics, no `std`.
+#![no_std]
+// Inline assembly for BPF hides a comparison from the optimiser; see `verdict::search`.
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+pub mod abi;
+pub mod verdict;

@@ -1,0 +1,14 @@
+//! The decision: [`decide`] over [`Tables`].
+
+mod decide;
+mod decision;
+mod flow;
+mod locate;
+mod search;
+mod tables;
+
+pub use decide::decide;
+pub use decision::{Decision, Fault, Reason, Verdict};
+pub use flow::Flow;
+pub use locate::locate;
+pub use tables::Tables;

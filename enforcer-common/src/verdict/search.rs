@@ -1,0 +1,113 @@
+//! Branch-free binary search over the buckets of a page.
+//!
+//! A search that branches on each probe makes the verifier walk every path: 19 steps exceed its
+//! limit of a million instructions. So the comparison becomes arithmetic, and the optimiser is kept
+//! from turning it back into a branch.
+
+use crate::abi::Page;
+
+/// Hides where `value` came from, so that the optimiser cannot make a branch of it.
+#[inline(always)]
+fn opaque(value: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut value = value;
+        // SAFETY: an empty instruction sequence that reads and writes one register.
+        unsafe { core::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack)) };
+        value
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    value
+}
+
+/// 1 when `a <= b`, else 0.
+#[inline(always)]
+fn at_most(a: u64, b: u64) -> u64 {
+    // The borrow of b - a (Hacker's Delight, 2-13).
+    let borrow = ((!b & a) | ((!b | a) & b.wrapping_sub(a))) >> 63;
+    opaque(borrow) ^ 1
+}
+
+/// Position of the last of `1 << steps` sorted words, from `first` on, that is at most `target`.
+/// The first one must be.
+#[inline(always)]
+pub(super) fn last_word_at_most(page: &Page, first: u16, steps: u8, target: u32) -> u16 {
+    last_at_most(
+        first,
+        steps,
+        |at| u64::from(page.word(at)),
+        u64::from(target),
+    )
+}
+
+/// The same for double words; positions are counted in double words.
+#[inline(always)]
+pub(super) fn last_double_at_most(page: &Page, first: u16, steps: u8, target: u64) -> u16 {
+    last_at_most(first, steps, |at| page.double(at), target)
+}
+
+#[inline(always)]
+fn last_at_most(first: u16, steps: u8, entry: impl Fn(u16) -> u64, target: u64) -> u16 {
+    let mut at = u64::from(first);
+    let mut half = 1u64 << (steps & 31);
+    for _ in 0..16 {
+        half >>= 1;
+        if half == 0 {
+            break;
+        }
+        let probe = at + half;
+        at += half & (at_most(entry(probe as u16), target)).wrapping_neg();
+    }
+    at as u16
+}
+
+/// Position of the last of `count` records (a power of two), each of `stride` words that start with
+/// `hi` and `lo`, that is at most `(hi, lo)`, from word `first` on. The first one is taken when
+/// none is.
+#[inline(always)]
+pub(super) fn last_record_at_most(
+    page: &Page,
+    first: u16,
+    count: u16,
+    stride: u16,
+    hi: u64,
+    lo: u64,
+) -> u16 {
+    let mut at = 0;
+    let mut half = u64::from(count);
+    for _ in 0..13 {
+        half >>= 1;
+        let probe = at + half;
+        let place = (u64::from(first) + probe * u64::from(stride)) as u16 >> 1;
+        let (entry_hi, entry_lo) = (page.double(place), page.double(place.wrapping_add(1)));
+        let below = at_most(entry_hi, hi) & (1 ^ at_most(hi, entry_hi));
+        let equal = at_most(entry_hi, hi) & at_most(hi, entry_hi);
+        let not_above = below | (equal & at_most(entry_lo, lo));
+        at += half & not_above.wrapping_neg();
+    }
+    at as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_most;
+
+    #[test]
+    fn at_most_is_at_most() {
+        let interesting = [
+            0,
+            1,
+            2,
+            u64::MAX,
+            u64::MAX - 1,
+            1 << 63,
+            (1 << 63) - 1,
+            1 << 32,
+        ];
+        for a in interesting {
+            for b in interesting {
+                assert_eq!(at_most(a, b) == 1, a <= b, "{a} {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+use super::Flow;
+use crate::abi::{Page, Tag};
+
+/// Everything a verdict may ask. The kernel answers from maps, userspace from memory.
+pub trait Tables {
+    /// The tag of the flow's cgroup, else of its nearest tagged ancestor.
+    fn tag(&self, flow: &Flow) -> Option<Tag>;
+
+    /// A page of the image in force. All pages of one decision come from one image.
+    fn page(&self, number: u32) -> Option<&Page>;
+
+    /// Whether the flow answers what the other side opened. Asked only of flows that would be
+    /// refused.
+    fn is_reply(&self, flow: &Flow) -> bool;
+
+    /// `CLOCK_BOOTTIME` in nanoseconds. Asked only of isolated workloads.
+    fn now_ns(&self) -> u64;
+}
