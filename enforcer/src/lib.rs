@@ -15,4 +15,6 @@
 //! (rule id to file and line), which is plain data.
 
 pub mod geo;
+#[cfg(feature = "kernel")]
+pub mod kernel;
 pub mod policy;

@@ -23,6 +23,9 @@
 //!      says so and names the rule.
 //!    * A packet that does not carry its port (a later fragment) matches a rule that denies a port
 //!      and not one that allows a port: what cannot be told is not an allow.
+//!
+//!    The list was flattened by the compiler into runs of protocols and ports, each with its outcome,
+//!    so here it is one search.
 //! 7. **Replies.** A flow that would be refused passes if it answers what the other side opened (a
 //!    TCP connection the workload accepted, a UDP packet of the last 30 seconds), unless one of its
 //!    policies says `replies: judge`.
@@ -33,11 +36,12 @@ use super::{
     decision::{Decision, Fault, Reason, Verdict},
     flow::Flow,
     locate::locate,
+    search::last_double_at_most,
     tables::Tables,
 };
 use crate::abi::{
-    Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, ListEntry, MatrixEntry,
-    Nat64Prefix, Page, Ports, Proto, Stance, Tag,
+    Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, MatrixEntry, Nat64Prefix, Outcome,
+    Page, Segment, Stance, Tag,
 };
 
 /// Decides one flow. See the text above.
@@ -153,73 +157,21 @@ fn judge_address<T: Tables>(
         return Decision::fault(Fault::NoPage);
     };
     match MatrixEntry::unpack(matrix.word(cell as u16)) {
-        MatrixEntry::Decision { deny, audit, rule } => Decision {
-            verdict: if deny { Verdict::Deny } else { Verdict::Allow },
-            reason: Reason::Rule,
-            rule,
-            would_deny: audit,
-        },
+        MatrixEntry::Outcome(outcome) => Decision::ruled(outcome),
         MatrixEntry::List {
             page,
             offset,
-            length,
-        } => match tables.page(u32::from(page)) {
-            Some(page) => walk(page, offset, length, flow.proto, flow.ports),
-            None => Decision::fault(Fault::NoPage),
-        },
-    }
-}
-
-/// Walks a decision list, one section for each policy.
-#[inline(always)]
-fn walk(page: &Page, offset: u16, length: u8, proto: Proto, ports: Ports) -> Decision {
-    // What the policies so far agree on. An empty list is not an allow.
-    let mut decision = Decision::fault(Fault::BadList);
-    // This policy has allowed; its remaining entries do not matter.
-    let mut section_done = false;
-    for index in 0..ListEntry::MAX as u16 {
-        if index >= u16::from(length) {
-            return decision;
-        }
-        let entry = ListEntry::unpack(page.double(offset.wrapping_add(index)));
-        if entry.starts_section {
-            section_done = false;
-        }
-        if section_done || !matches(&entry, proto, ports) {
-            continue;
-        }
-        section_done = true;
-        if entry.deny && !entry.audit {
-            return Decision {
-                verdict: Verdict::Deny,
-                reason: Reason::Rule,
-                rule: entry.rule,
-                would_deny: false,
+            steps,
+        } => {
+            let Some(page) = tables.page(u32::from(page)) else {
+                return Decision::fault(Fault::NoPage);
             };
+            let key = u64::from(Segment::key(flow.proto, flow.ports));
+            let at = last_double_at_most(page, offset, steps, key << 32 | 0xffff_ffff);
+            match Outcome::unpack(page.double(at) as u32) {
+                Some(outcome) => Decision::ruled(outcome),
+                None => Decision::fault(Fault::BadList),
+            }
         }
-        // The first policy that would deny is the one to name; otherwise the first that allows.
-        let first = decision.reason != Reason::Rule;
-        if first || (entry.deny && !decision.would_deny) {
-            decision = Decision {
-                verdict: Verdict::Allow,
-                reason: Reason::Rule,
-                rule: entry.rule,
-                would_deny: entry.deny,
-            };
-        }
-    }
-    decision
-}
-
-#[inline(always)]
-fn matches(entry: &ListEntry, proto: Proto, ports: Ports) -> bool {
-    if entry.proto != Proto(0) && entry.proto != proto {
-        return false;
-    }
-    match (entry.ports, ports) {
-        (None, _) => true,
-        (Some(_), Ports::Absent) => false,
-        (Some(_), Ports::Unknown) => entry.deny,
-        (Some((low, high)), Ports::Is(port)) => low <= port && port <= high,
     }
 }

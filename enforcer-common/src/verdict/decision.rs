@@ -1,4 +1,4 @@
-use crate::abi::{Counter, RuleId};
+use crate::abi::{Counter, Outcome, RuleId};
 
 /// What happens to the flow.
 #[repr(u8)]
@@ -62,7 +62,7 @@ pub enum Fault {
     NoPage = 3,
     /// An index word that no version wrote.
     BadNode = 4,
-    /// A decision list without an end.
+    /// A decision list that no version wrote.
     BadList = 5,
     /// A packet whose headers cannot be followed.
     BadPacket = 6,
@@ -176,6 +176,33 @@ impl Decision {
             rule: RuleId::NONE,
             would_deny: false,
         }
+    }
+
+    /// What a rule says.
+    #[inline(always)]
+    #[must_use]
+    pub const fn ruled(outcome: Outcome) -> Self {
+        Self {
+            verdict: if outcome.deny {
+                Verdict::Deny
+            } else {
+                Verdict::Allow
+            },
+            reason: Reason::Rule,
+            rule: outcome.rule,
+            would_deny: outcome.audit,
+        }
+    }
+
+    /// All of it in a word, for programs that can return no more: rule, reason, `would_deny` and
+    /// verdict, from the highest bit down.
+    #[inline(always)]
+    #[must_use]
+    pub fn pack(&self) -> u32 {
+        u32::from(self.rule.0) << 16
+            | u32::from(self.reason.to_byte()) << 8
+            | u32::from(self.would_deny) << 7
+            | self.verdict as u32
     }
 
     /// A fault denies: a decision that cannot be made is not an allow.
