@@ -4,14 +4,14 @@ use core::arch::asm;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
-    abi::{ClassId, Counter, Event, FlowCount, FlowKey, ImageHeader, Port, Ports, RuleId},
+    abi::{ClassId, Counter, Event, FlowCount, FlowKey, Port, Ports, RuleId},
     verdict::{Decision, Flow, Reason, Tables, Verdict},
 };
 
 use crate::{
     flow::Context,
     maps::{COUNTED_RULES, COUNTERS, DECISIONS, EVENTS, FLOWS},
-    tables::{KernelTables, now_ns},
+    tables::{KernelTables, generation, now_ns},
 };
 
 /// Counts the decision; a refusal also counts for its flow, and the first of a flow is an event.
@@ -113,9 +113,6 @@ fn emit<C: Context>(
     now: u64,
 ) {
     let class = tables.tag(flow).map_or(ClassId(0), |tag| tag.class);
-    let generation = tables
-        .page(0)
-        .map_or(0, |page| page.double(ImageHeader::GENERATION / 2));
     let (src, src_port) = ctx.source();
     let (pid, uid, comm) = ctx.process().unwrap_or_default();
     let Some(mut slot) = EVENTS.reserve(0) else {
@@ -124,7 +121,7 @@ fn emit<C: Context>(
     slot.write(Event {
         flow: key,
         at_ns: now,
-        generation,
+        generation: generation(),
         src,
         pid,
         uid,

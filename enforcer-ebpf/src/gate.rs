@@ -74,7 +74,7 @@ fn socket_action(decision: Decision) -> i32 {
 
 #[inline(always)]
 fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
-    let tables = KernelTables::new(ctx);
+    let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
     emit::report(ctx, &tables, flow, &decision);
     decision
@@ -83,7 +83,7 @@ fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
 /// A packet that cannot be read is refused to tagged workloads and none of our business otherwise.
 #[inline(always)]
 fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
-    let tables = KernelTables::new(ctx);
+    let tables = KernelTables(ctx);
     let flow = skb::unreadable(ctx);
     let decision = match tables.tag(&flow) {
         Some(_) => Decision::fault(fault),

@@ -11,7 +11,7 @@
 
 use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock},
-    helpers::{bpf_get_socket_cookie, bpf_sk_fullsock, bpf_sk_storage_delete, bpf_sk_storage_get},
+    helpers::{bpf_get_socket_cookie, bpf_sk_storage_delete, bpf_sk_storage_get},
     programs::{SkBuffContext, SockAddrContext},
 };
 use enforcer_common::{
@@ -108,15 +108,14 @@ pub fn remember(ctx: &SkBuffContext) {
 
 #[inline(always)]
 fn remember_exchange(ctx: &SkBuffContext) {
-    let Ok(packet) = skb::parse(ctx) else { return };
-    let Ports::Is(local_port) = packet.ports else {
+    let Some((remote, remote_port)) = skb::udp_sender(ctx) else {
         return;
     };
     let exchange = Exchange {
         cgroup: ctx.cgroup(),
-        remote: packet.src,
-        remote_port: packet.src_port,
-        local_port,
+        remote,
+        remote_port,
+        local_port: ctx.local_port(),
         reserved: 0,
     };
     // The map evicts the oldest when it is full, so this fails only for want of memory, and then

@@ -2,8 +2,8 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use enforcer_common::{
-    abi::{CgroupId, Page, Tag},
-    verdict::{Flow, Tables},
+    abi::{Addr, CgroupId, ClassId, ImageHeader, Page, Tag},
+    verdict::{Flow, Judgement, Pages, Tables, judge},
 };
 
 use crate::{
@@ -16,22 +16,46 @@ use crate::{
 /// refuses to tag below it.
 const DEEPEST_TAG: i32 = 16;
 
-/// Maps as one decision sees them: the image pointer is read once.
-pub struct KernelTables<'a, C> {
-    context: &'a C,
-    image: Option<&'static Image>,
-}
+/// The image in force; its pointer is read once.
+struct ImageInForce(Option<&'static Image>);
 
-impl<'a, C: Context> KernelTables<'a, C> {
-    /// Takes the image in force.
+impl Pages for ImageInForce {
     #[inline(always)]
-    pub fn new(context: &'a C) -> Self {
-        Self {
-            context,
-            image: IMAGE.get(0),
-        }
+    fn page(&self, number: u32) -> Option<&Page> {
+        self.0?.get(number)
     }
 }
+
+/// The shared [`judge`], out of line: a global function takes and returns plain numbers, and the
+/// verifier walks it once instead of once for every way there (kernel 5.6).
+///
+/// `class_and_key` holds the class in its high and the key in its low 32 bits; the address comes in
+/// two halves, host order.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn judge_flow(class_and_key: u64, hi: u64, lo: u64) -> u64 {
+    let image = ImageInForce(IMAGE.get(0));
+    let class = ClassId((class_and_key >> 32) as u16);
+    judge(
+        &image,
+        class,
+        Addr::from_halves(hi, lo),
+        class_and_key as u32,
+    )
+    .pack()
+}
+
+/// Number of the image in force; 0 when there is none.
+#[inline(always)]
+pub fn generation() -> u64 {
+    let image = ImageInForce(IMAGE.get(0));
+    image
+        .page(0)
+        .map_or(0, |header| header.double(ImageHeader::GENERATION / 2))
+}
+
+/// Maps as one decision sees them.
+pub struct KernelTables<'a, C>(pub &'a C);
 
 impl<C: Context> Tables for KernelTables<'_, C> {
     #[inline(always)]
@@ -41,7 +65,7 @@ impl<C: Context> Tables for KernelTables<'_, C> {
         }
         // The helpers count levels from the root, so the nearest ancestor is the deepest hit.
         for above in 0..DEEPEST_TAG {
-            let ancestor = self.context.ancestor(DEEPEST_TAG - above);
+            let ancestor = self.0.ancestor(DEEPEST_TAG - above);
             if ancestor.0 != 0
                 && let Some(tag) = tag_of(ancestor)
             {
@@ -52,13 +76,18 @@ impl<C: Context> Tables for KernelTables<'_, C> {
     }
 
     #[inline(always)]
-    fn page(&self, number: u32) -> Option<&Page> {
-        self.image?.get(number)
+    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
+        let (hi, lo) = dst.halves();
+        Judgement::unpack(judge_flow(
+            u64::from(class.0) << 32 | u64::from(key),
+            hi,
+            lo,
+        ))
     }
 
     #[inline(always)]
     fn is_reply(&self, flow: &Flow) -> bool {
-        replies::is_reply(self.context, flow)
+        replies::is_reply(self.0, flow)
     }
 
     #[inline(always)]

@@ -35,14 +35,9 @@
 use super::{
     decision::{Decision, Fault, Reason, Verdict},
     flow::Flow,
-    locate::locate,
-    search::last_double_at_most,
     tables::Tables,
 };
-use crate::abi::{
-    Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, MatrixEntry, Nat64Prefix, Outcome,
-    Page, Segment, Stance, Tag,
-};
+use crate::abi::{Segment, Stance, Tag};
 
 /// Decides one flow. See the text above.
 #[inline(always)]
@@ -57,121 +52,29 @@ pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
     if flow.dst.is_loopback() {
         return Decision::because(Verdict::Allow, Reason::Loopback);
     }
+    if tag.isolated_until != 0 && tables.now_ns() < tag.isolated_until {
+        return Decision::because(Verdict::Deny, Reason::Isolated);
+    }
     match stance {
         Stance::Release => Decision::because(Verdict::Allow, Reason::Released),
         Stance::UnknownHold => Decision::because(Verdict::Hold, Reason::Unknown),
         Stance::UnknownDeny => Decision::because(Verdict::Deny, Reason::Unknown),
         Stance::UnknownAllow => Decision::because(Verdict::Allow, Reason::Unknown),
-        Stance::Judge => judge(tables, &tag, flow),
+        Stance::Judge => decide_by_policy(tables, &tag, flow),
     }
 }
 
 #[inline(always)]
-fn judge<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
-    if tag.isolated_until != 0 && tables.now_ns() < tag.isolated_until {
-        return Decision::because(Verdict::Deny, Reason::Isolated);
-    }
-    let Some(header) = tables.page(0) else {
-        return Decision::fault(Fault::NoImage);
+fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
+    let judgement = tables.judge(tag.class, flow.dst, Segment::key(flow.proto, flow.ports));
+    let outcome = match judgement.outcome {
+        Ok(outcome) => outcome,
+        Err(fault) => return Decision::fault(fault),
     };
-    if u32::from(tag.class.0) >= header.word(ImageHeader::CLASSES) {
-        return Decision::fault(Fault::NoClass);
-    }
-    let class = ClassEntry::unpack(header.word(ClassEntry::place(tag.class)));
-    if !class.present {
-        return Decision::fault(Fault::NoClass);
-    }
-    let (first, second) = destinations(header, flow.dst);
-    let mut decision = judge_address(tables, header, tag.class, first, flow);
-    if let Some(second) = second
-        && decision.verdict == Verdict::Allow
-    {
-        let other = judge_address(tables, header, tag.class, second, flow);
-        if other.verdict == Verdict::Deny || other.would_deny {
-            decision = other;
-        }
-    }
-    if decision.verdict == Verdict::Deny
-        && decision.reason == Reason::Rule
-        && !class.judge_replies
-        && tables.is_reply(flow)
-    {
+    let mut decision = Decision::ruled(outcome);
+    if outcome.deny && !judgement.judge_replies && tables.is_reply(flow) {
         decision.verdict = Verdict::Allow;
         decision.reason = Reason::Reply;
     }
     decision
-}
-
-/// The address that the packet ends at, and a second one where it may end at either.
-#[inline(always)]
-fn destinations(header: &Page, dst: Addr) -> (Family, Option<Family>) {
-    let (hi, lo) = match dst.family() {
-        Family::V4(_) => return (dst.family(), None),
-        Family::V6(hi, lo) => (hi, lo),
-    };
-    let own_nat64 = header.word(ImageHeader::NAT64_COUNT);
-    for slot in 0..ImageHeader::NAT64_SLOTS {
-        if u32::from(slot) >= own_nat64 {
-            break;
-        }
-        if let Some(v4) = nat64_prefix(header, slot).unwrap(hi, lo) {
-            return (Family::V4(v4), None);
-        }
-    }
-    match Addr::embedded(hi, lo) {
-        EmbeddedV4::None => (Family::V6(hi, lo), None),
-        EmbeddedV4::Only(v4) => (Family::V4(v4), None),
-        EmbeddedV4::Also(v4) => (Family::V4(v4), Some(Family::V6(hi, lo))),
-    }
-}
-
-#[inline(always)]
-fn nat64_prefix(header: &Page, slot: u16) -> Nat64Prefix {
-    let word = ImageHeader::NAT64 + slot * 6;
-    Nat64Prefix {
-        hi: header.double(word / 2),
-        lo: header.double(word / 2 + 1),
-        len: header.word(word + 4),
-        reserved: 0,
-    }
-}
-
-#[inline(always)]
-fn judge_address<T: Tables>(
-    tables: &T,
-    header: &Page,
-    class: ClassId,
-    address: Family,
-    flow: &Flow,
-) -> Decision {
-    let atom = match locate(tables, header, address) {
-        Ok(atom) => atom,
-        Err(fault) => return Decision::fault(fault),
-    };
-    let atoms = header.word(ImageHeader::ATOMS);
-    let cell = u32::from(class.0)
-        .wrapping_mul(atoms)
-        .wrapping_add(u32::from(atom.0));
-    let number = header.word(ImageHeader::MATRIX).wrapping_add(cell >> 16);
-    let Some(matrix) = tables.page(number) else {
-        return Decision::fault(Fault::NoPage);
-    };
-    match MatrixEntry::unpack(matrix.word(cell as u16)) {
-        MatrixEntry::Outcome(outcome) => Decision::ruled(outcome),
-        MatrixEntry::List {
-            page,
-            offset,
-            steps,
-        } => {
-            let Some(page) = tables.page(u32::from(page)) else {
-                return Decision::fault(Fault::NoPage);
-            };
-            let key = u64::from(Segment::key(flow.proto, flow.ports));
-            let at = last_double_at_most(page, offset, steps, key << 32 | 0xffff_ffff);
-            match Outcome::unpack(page.double(at) as u32) {
-                Some(outcome) => Decision::ruled(outcome),
-                None => Decision::fault(Fault::BadList),
-            }
-        }
-    }
 }

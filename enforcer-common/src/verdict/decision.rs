@@ -86,6 +86,23 @@ impl Fault {
         (Self::RoutingHeader, "routing_header"),
     ];
 
+    /// The fault of a byte; an unknown one counts as a bad list.
+    #[inline(always)]
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::NoImage,
+            1 => Self::BadTag,
+            2 => Self::NoClass,
+            3 => Self::NoPage,
+            4 => Self::BadNode,
+            6 => Self::BadPacket,
+            7 => Self::SourceRoute,
+            8 => Self::RoutingHeader,
+            _ => Self::BadList,
+        }
+    }
+
     /// Index into the `COUNTERS` array.
     #[inline(always)]
     #[must_use]
@@ -226,6 +243,7 @@ mod tests {
         }
         for (index, (fault, label)) in Fault::ALL.into_iter().enumerate() {
             assert_eq!(fault as usize, index, "{label}");
+            assert_eq!(Fault::from_byte(fault as u8), fault);
             assert_eq!(
                 Reason::from_byte(Reason::Fault(fault).to_byte()),
                 Some(Reason::Fault(fault))

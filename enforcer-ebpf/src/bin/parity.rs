@@ -63,7 +63,7 @@ pub fn parity(ctx: TcContext) -> i32 {
         ports,
         hook: Hook::Egress,
     };
-    decide(&KernelTables::new(&NoContext(&ctx)), &flow).pack() as i32
+    decide(&KernelTables(&NoContext(&ctx)), &flow).pack() as i32
 }
 
 /// See `main.rs`.

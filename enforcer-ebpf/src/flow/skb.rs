@@ -1,7 +1,7 @@
 //! `__sk_buff`: packets of `cgroup_skb`. The packet starts at the IP header.
 
 use aya_ebpf::{
-    bindings::bpf_sock,
+    bindings::{__sk_buff, bpf_sock},
     helpers::{bpf_sk_fullsock, bpf_skb_ancestor_cgroup_id, bpf_skb_cgroup_id},
     programs::SkBuffContext,
 };
@@ -55,6 +55,19 @@ fn addresses(ctx: &SkBuffContext) -> Result<(Addr, Addr), Fault> {
     }
 }
 
+/// Sender of an incoming UDP packet, from a header without options: what has any is not remembered.
+#[inline(always)]
+pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
+    let (src, _) = addresses(ctx).ok()?;
+    let at = match load::<u8>(ctx, 0).ok()? {
+        0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => 20,
+        first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => 40,
+        _ => return None,
+    };
+    let port: [u8; 2] = load(ctx, at).ok()?;
+    Some((src, Port(u16::from_be_bytes(port))))
+}
+
 /// The flow of a packet that [`parse`] refused, for its event.
 #[inline(always)]
 pub fn unreadable(ctx: &SkBuffContext) -> Flow {
@@ -102,7 +115,10 @@ fn parse_v4(ctx: &SkBuffContext, first: u8) -> Result<Packet, Fault> {
         return Err(Fault::BadPacket);
     }
     if header_bytes > 20 {
-        refuse_source_route(ctx, header_bytes)?;
+        match option_fault(ctx.skb.skb, header_bytes as u64) {
+            0 => {}
+            fault => return Err(Fault::from_byte(fault as u8 - 1)),
+        }
     }
     let fragment = u16::from_be_bytes(load(ctx, 6)?) & FRAGMENT_OFFSET != 0;
     let packet = Packet {
@@ -117,80 +133,132 @@ fn parse_v4(ctx: &SkBuffContext, first: u8) -> Result<Packet, Fault> {
 }
 
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
-#[inline(always)]
-fn refuse_source_route(ctx: &SkBuffContext, header_bytes: usize) -> Result<(), Fault> {
+/// 0, or the [`Fault`] plus one.
+///
+/// A global function, as [`payload_of`] is: the verifier walks its loop once, not once for every way
+/// there and on.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn option_fault(skb: *mut __sk_buff, header_bytes: u64) -> u64 {
     const END: u8 = 0;
     const NOP: u8 = 1;
     const LOOSE: u8 = 131;
     const STRICT: u8 = 137;
+    let ctx = SkBuffContext::new(skb);
     let mut at = 20;
     // At most forty bytes of options, each at least one byte long.
     for _ in 0..40 {
-        if at >= header_bytes {
-            return Ok(());
+        if at >= header_bytes as usize {
+            break;
         }
-        let kind: u8 = load(ctx, at)?;
+        let Ok(kind) = load::<u8>(&ctx, at) else {
+            return faulty(Fault::BadPacket);
+        };
         match kind {
-            END => return Ok(()),
+            END => break,
             NOP => at += 1,
-            LOOSE | STRICT => return Err(Fault::SourceRoute),
+            LOOSE | STRICT => return faulty(Fault::SourceRoute),
             _ => {
-                let length: u8 = load(ctx, at + 1)?;
-                if length < 2 {
-                    return Err(Fault::BadPacket);
-                }
+                let Ok(length @ 2..) = load::<u8>(&ctx, at + 1) else {
+                    return faulty(Fault::BadPacket);
+                };
                 at += usize::from(length);
             }
         }
     }
-    Ok(())
+    0
 }
 
+/// Fault plus one: 0 is none.
 #[inline(always)]
-fn parse_v6(ctx: &SkBuffContext) -> Result<Packet, Fault> {
+fn faulty(fault: Fault) -> u64 {
+    fault as u64 + 1
+}
+
+/// Where an IPv6 packet's payload starts, and what it is.
+struct Payload {
+    proto: Proto,
+    at: usize,
+    later_fragment: bool,
+}
+
+impl Payload {
+    #[inline(always)]
+    fn pack(&self) -> u64 {
+        u64::from(self.proto.0) << 8
+            | (self.at as u64 & 0xffff) << 16
+            | u64::from(self.later_fragment) << 32
+    }
+
+    /// `Err` when [`payload_of`] found a fault.
+    #[inline(always)]
+    fn unpack(double: u64) -> Result<Self, Fault> {
+        match double as u8 {
+            0 => Ok(Self {
+                proto: Proto((double >> 8) as u8),
+                at: (double >> 16) as usize & 0xffff,
+                later_fragment: double >> 32 & 1 == 1,
+            }),
+            fault => Err(Fault::from_byte(fault - 1)),
+        }
+    }
+}
+
+/// Follows the extension headers from next-header value `proto` on. A packed [`Payload`], or the
+/// fault plus one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
     const FRAGMENT: u8 = 44;
     const AUTHENTICATION: u8 = 51;
     const DESTINATION: u8 = 60;
+    let ctx = SkBuffContext::new(skb);
+    let mut payload = Payload {
+        proto: Proto(proto as u8),
+        at: 40,
+        later_fragment: false,
+    };
+    for _ in 0..MAX_EXTENSIONS {
+        match payload.proto.0 {
+            HOP_BY_HOP | DESTINATION | AUTHENTICATION | FRAGMENT => {}
+            ROUTING => return faulty(Fault::RoutingHeader),
+            _ => return payload.pack(),
+        }
+        let Ok([next, length, high, low]) = load::<[u8; 4]>(&ctx, payload.at) else {
+            return faulty(Fault::BadPacket);
+        };
+        payload.at += match payload.proto.0 {
+            // RFC 4302, 2.2: counted in words, minus two.
+            AUTHENTICATION => (usize::from(length) + 2) * 4,
+            FRAGMENT => 8,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        let fragment = payload.proto.0 == FRAGMENT;
+        payload.proto = Proto(next);
+        if fragment && u16::from_be_bytes([high, low]) >> 3 != 0 {
+            payload.later_fragment = true;
+            return payload.pack();
+        }
+    }
+    faulty(Fault::BadPacket)
+}
+
+#[inline(always)]
+fn parse_v6(ctx: &SkBuffContext) -> Result<Packet, Fault> {
+    let next: u8 = load(ctx, 6)?;
+    let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
     let mut packet = Packet {
         src: Addr::from_v6(load(ctx, 8)?),
         dst: Addr::from_v6(load(ctx, 24)?),
-        proto: Proto(load(ctx, 6)?),
+        proto: payload.proto,
         ports: Ports::Absent,
         src_port: Port(0),
         housekeeping: false,
     };
-    let mut at = 40usize;
-    for _ in 0..MAX_EXTENSIONS {
-        match packet.proto.0 {
-            HOP_BY_HOP | DESTINATION => {
-                let [next, length]: [u8; 2] = load(ctx, at)?;
-                packet.proto = Proto(next);
-                at += (usize::from(length) + 1) * 8;
-            }
-            AUTHENTICATION => {
-                // RFC 4302, 2.2: counted in words, minus two.
-                let [next, length]: [u8; 2] = load(ctx, at)?;
-                packet.proto = Proto(next);
-                at += (usize::from(length) + 2) * 4;
-            }
-            FRAGMENT => {
-                let [next, _, high, low]: [u8; 4] = load(ctx, at)?;
-                packet.proto = Proto(next);
-                at += 8;
-                if u16::from_be_bytes([high, low]) >> 3 != 0 {
-                    return packet.with_ports(ctx, at, true);
-                }
-            }
-            ROUTING => return Err(Fault::RoutingHeader),
-            _ => {
-                packet.housekeeping = is_housekeeping(ctx, &packet, at);
-                return packet.with_ports(ctx, at, false);
-            }
-        }
-    }
-    Err(Fault::BadPacket)
+    packet.housekeeping = !payload.later_fragment && is_housekeeping(ctx, &packet, payload.at);
+    packet.with_ports(ctx, payload.at, payload.later_fragment)
 }
 
 /// Neighbour discovery (RFC 4861, types 133 to 137) and multicast listener discovery (RFC 2710,
