@@ -162,20 +162,26 @@ pub struct Finding {
 
 /// All findings of one load, in the order of the files and of the places in them.
 #[derive(Clone, Debug, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    findings: Vec<Diagnostic>,
+    errors: usize,
+}
 
 impl Diagnostics {
     pub(super) fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
-        self.0.push(diagnostic);
-        let last = self.0.len() - 1;
-        &mut self.0[last]
+        if diagnostic.severity() == Severity::Error {
+            self.errors += 1;
+        }
+        let index = self.findings.len();
+        self.findings.push(diagnostic);
+        &mut self.findings[index]
     }
 
     /// Orders the findings of each file by place; the order of files stays.
     pub(super) fn sort(&mut self) {
         let mut files: Vec<Arc<Path>> = Vec::new();
-        let mut keyed: Vec<(usize, usize, Diagnostic)> = Vec::with_capacity(self.0.len());
-        for diagnostic in self.0.drain(..) {
+        let mut keyed: Vec<(usize, usize, Diagnostic)> = Vec::with_capacity(self.findings.len());
+        for diagnostic in self.findings.drain(..) {
             let path = diagnostic.source.path();
             let file = files.iter().position(|file| file == path);
             let file = file.unwrap_or_else(|| {
@@ -189,39 +195,37 @@ impl Diagnostics {
             ));
         }
         keyed.sort_by_key(|&(file, start, _)| (file, start));
-        self.0
+        self.findings
             .extend(keyed.into_iter().map(|(_, _, diagnostic)| diagnostic));
     }
 
     /// In the order of the files and of the places in them.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.findings.iter()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.findings.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.findings.is_empty()
     }
 
     /// How many of them are errors.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.iter()
-            .filter(|diagnostic| diagnostic.severity() == Severity::Error)
-            .count()
+        self.errors
     }
 
     /// For people: every finding with an excerpt of its file, and a last line that counts them.
     #[must_use]
     pub fn render(&self, color: Color) -> String {
-        render::render(&self.0, color)
+        render::render(&self.findings, color)
     }
 }
 

@@ -27,11 +27,11 @@ pub(super) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// The value of a field that may be absent.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'n Node> {
+        self.known.push(name);
         self.take_entry(name).map(|entry| &entry.value)
     }
 
     fn take_entry(&mut self, name: &'static str) -> Option<&'n Entry> {
-        self.known.push(name);
         let at = self.rest.iter().position(|entry| entry.key == name)?;
         Some(self.rest.remove(at))
     }
@@ -85,11 +85,9 @@ impl Reader<'_> {
     /// Reports a field that a later version will enforce: to ignore it would be to pretend.
     pub(super) fn refuse(&mut self, fields: &mut Fields<'_>, name: &'static str) {
         if let Some(entry) = fields.take_entry(name) {
-            let message = format!("this version does not enforce `{name}` of {}", fields.what);
+            let message = format!("this version does not enforce `{name}` in {}", fields.what);
             self.report(Code::NotEnforced, entry.key_span, message)
                 .help("remove the field, or use a version that enforces it");
-            // A suggestion must not lead here.
-            fields.known.pop();
         }
     }
 

@@ -160,9 +160,12 @@ impl Walk<'_> {
                     .with_help("split it: several files can hold the policies of one node");
                 self.diagnostics.push(error);
             }
-            Err(ReadError::NotUtf8(offset)) => {
-                let message = format!("not UTF-8: the byte at offset {offset} is not text");
-                let error = Diagnostic::of_file(Code::NotUtf8, path, message)
+            Err(ReadError::NotUtf8(before)) => {
+                let end = before.len();
+                let source = Source::new(path, before);
+                let span = Span { start: end, end };
+                let message = "not UTF-8: what comes here is not text";
+                let error = Diagnostic::at(Code::NotUtf8, &source, span, message)
                     .with_help("save the file as UTF-8");
                 self.diagnostics.push(error);
             }
@@ -185,7 +188,8 @@ impl Walk<'_> {
 enum ReadError {
     Io(io::Error),
     TooLarge,
-    NotUtf8(usize),
+    /// With the text before the first byte that is none.
+    NotUtf8(String),
 }
 
 fn read(path: &Path) -> Result<String, ReadError> {
@@ -197,8 +201,10 @@ fn read(path: &Path) -> Result<String, ReadError> {
     if bytes.len() > MAX_FILE {
         return Err(ReadError::TooLarge);
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| ReadError::NotUtf8(error.utf8_error().valid_up_to()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        ReadError::NotUtf8(String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned())
+    })?;
     match text.strip_prefix('\u{feff}') {
         Some(text) => Ok(text.to_owned()),
         None => Ok(text),

@@ -47,12 +47,26 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
     peers && ports
 }
 
+/// Whether both say the same, wherever they stand.
 fn same(one: &Peer, other: &Peer) -> bool {
-    let other = Peer {
-        at: one.at.clone(),
-        ..other.clone()
-    };
-    *one == other
+    // Without `..`: a new field must be compared too.
+    let Peer {
+        at: _,
+        regions,
+        countries,
+        anycast,
+        asns,
+        ranges,
+        cidrs,
+        except,
+    } = one;
+    *regions == other.regions
+        && *countries == other.countries
+        && *anycast == other.anycast
+        && *asns == other.asns
+        && *ranges == other.ranges
+        && *cidrs == other.cidrs
+        && *except == other.except
 }
 
 fn includes(outer: &PortSpec, inner: &PortSpec) -> bool {

@@ -12,6 +12,7 @@ use crate::{
 
 /// Reads one element of `peers`.
 pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> Option<Peer> {
+    let errors = reader.diagnostics.errors();
     let mut fields = reader.fields(node, "a peer")?;
     let region_names = fields.take("regions");
     let countries = fields.take("countries");
@@ -48,10 +49,13 @@ pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> O
             .report(Code::NeverMatches, node.span, message)
             .help("remove `anycast`");
     }
-    if let Some(except) = except {
-        exceptions(reader, except, &peer);
+    // What could not be read is missing from the sets that are compared.
+    if reader.diagnostics.errors() == errors {
+        if let Some(except) = except {
+            exceptions(reader, except, &peer);
+        }
+        impossible(reader, node.span, &peer);
     }
-    impossible(reader, node.span, &peer);
     Some(peer)
 }
 
@@ -135,10 +139,10 @@ fn range(reader: &mut Reader<'_>, node: &Node) -> Option<SpecialRange> {
 /// Reports exceptions that take nothing away.
 fn exceptions(reader: &mut Reader<'_>, node: &Node, peer: &Peer) {
     let Some(cidrs) = &peer.cidrs else {
-        let message = "`except` without `cidrs`: every other address matches";
+        let message = "`except` has no `cidrs` to be an exception of";
         reader
             .report(Code::UselessExcept, node.span, message)
-            .help("name the networks that it is an exception of, or write a rule before this one");
+            .help("add `cidrs`, or write a rule for these networks before this one");
         return;
     };
     let Value::Sequence(items) = &node.value else {

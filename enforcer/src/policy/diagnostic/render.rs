@@ -25,7 +25,9 @@ pub(super) fn render(diagnostics: &[Diagnostic], color: Color) -> String {
     };
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(SHOWN) {
-        text += &renderer.render(&[group(diagnostic)]);
+        // The renderer escapes C0 controls only; terminals obey those of ISO 6429's C1 set too.
+        let rendered = renderer.render(&[group(diagnostic)]);
+        text += &rendered.replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "\u{fffd}");
         text += "\n\n";
     }
     let hidden = diagnostics.len().saturating_sub(SHOWN);

@@ -127,14 +127,11 @@ impl Builder<'_> {
             }
             Event::SequenceEnd => self.close(span, |_, items| Value::Sequence(items)),
             Event::MappingEnd => self.close(span, Self::mapping),
-            Event::Alias(_) => {
-                self.report(Code::YamlFeature, span, "aliases are not supported")
-                    .help("write the value out; quote a value that starts with `*`");
-                self.add(Node {
-                    span,
-                    value: Value::Invalid,
-                });
-            }
+            // Its anchor was reported.
+            Event::Alias(_) => self.add(Node {
+                span,
+                value: Value::Invalid,
+            }),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
@@ -221,8 +218,12 @@ impl Builder<'_> {
 
     fn refuse_feature(&mut self, span: Span, anchor: usize, tag: Option<&Cow<'_, Tag>>) -> bool {
         if anchor != 0 {
-            self.report(Code::YamlFeature, span, "anchors are not supported")
-                .help("write the value out at each place; quote a value that starts with `&`");
+            self.report(
+                Code::YamlFeature,
+                span,
+                "anchors and aliases are not supported",
+            )
+            .help("write the value out at each place; quote a value that starts with `&`");
         } else if tag.is_some() {
             self.report(Code::YamlFeature, span, "tags are not supported")
                 .help("leave the tag out; quote a value that starts with `!`");
@@ -232,17 +233,20 @@ impl Builder<'_> {
 
     fn syntax_error(&mut self, error: &ScanError) {
         let start = self.offsets.byte(error.marker().index());
+        let span = Span { start, end: start };
+        // To the parser this is an alias of an anchor that it does not know.
+        if self.source.text()[start..].starts_with('*') {
+            self.report(Code::YamlFeature, span, "aliases are not supported")
+                .help("quote a value that starts with `*`");
+            return;
+        }
         let (line_start, line) = self.source.line(start);
         let indentation = line.len() - line.trim_start().len();
         let has_tab = line[..indentation].contains('\t');
-        let starred = self.source.text()[start..].starts_with('*');
-        let span = Span { start, end: start };
         let message = format!("not valid YAML: {}", error.info());
         let diagnostic = self.report(Code::Syntax, span, message);
         if has_tab {
             diagnostic.help("indent with spaces: YAML allows no tabs there");
-        } else if starred {
-            diagnostic.help("quote a value that starts with `*`");
         } else if start == line_start + indentation {
             diagnostic.help("the mistake may be at the end of the line before");
         }

@@ -1,16 +1,11 @@
 //! The shipped policies and regions, as checked models.
-//!
-//! `ENFORCER_BLESS=1 cargo test` writes the goldens anew; look at the difference before committing.
-
-#[path = "policies/golden.rs"]
-mod golden;
-#[path = "policies/render.rs"]
-mod render;
 
 use std::path::{Path, PathBuf};
 
 use enforcer::policy::{Regions, load_on};
 use jiff::civil::date;
+
+use crate::{golden, render};
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
