@@ -1,1 +1,43 @@
-fn main() {}
+//! The verbs of development: `cargo xtask VERB`. One file for each.
+
+mod arch;
+mod build;
+mod check;
+mod cmd;
+mod setup;
+mod test;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Development of enforcer
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+enum Verb {
+    /// Find or install what builds and tests need
+    Setup,
+    /// Build target/release/enforcer
+    Build,
+    /// Everything about the tree that a machine can judge
+    Check(check::Args),
+    /// Run the tests, those that need root included
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Verb::parse() {
+        Verb::Setup => setup::run().map(drop),
+        Verb::Build => build::run().map(drop),
+        Verb::Check(args) => check::run(&args),
+        Verb::Test(args) => test::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
