@@ -79,7 +79,13 @@ const ROOMS: &[Room] = &[
 ];
 
 /// The parts of `policy` that make a model from files.
-const READING_POLICIES: &[&str] = &["policy::check", "policy::load", "policy::schema"];
+const READING_POLICIES: &[&str] = &[
+    "policy::check",
+    "policy::load",
+    "policy::load_on",
+    "policy::read",
+    "policy::source",
+];
 
 /// One finding for each import that the table does not allow, and for each room it does not have.
 ///
