@@ -4,14 +4,26 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{cmd, setup};
+use crate::{
+    cmd,
+    setup::{self, Toolchain},
+};
+
+/// Sets up, and builds.
+///
+/// # Errors
+/// Something needed is missing and cannot be installed, or cargo fails.
+pub(crate) fn run() -> Result<()> {
+    let binary = release(&setup::run()?)?;
+    println!("{}", binary.display());
+    Ok(())
+}
 
 /// Builds `target/release/enforcer`, kernel programs included, and returns its path.
 ///
 /// # Errors
-/// Something needed is missing and cannot be installed, or cargo fails.
-pub(crate) fn run() -> Result<PathBuf> {
-    let toolchain = setup::run()?;
+/// Cargo fails.
+pub(crate) fn release(toolchain: &Toolchain) -> Result<PathBuf> {
     cmd::say(
         "build",
         "the release binary, with the kernel programs inside",
@@ -25,7 +37,7 @@ pub(crate) fn run() -> Result<PathBuf> {
 ///
 /// # Errors
 /// Cargo cannot read the workspace.
-pub(crate) fn target_directory() -> Result<PathBuf> {
+fn target_directory() -> Result<PathBuf> {
     #[derive(serde::Deserialize)]
     struct Metadata {
         target_directory: PathBuf,

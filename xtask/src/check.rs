@@ -67,7 +67,7 @@ impl Step {
             Self::Clippy => clippy(toolchain),
             Self::ClippyBpf => clippy_bpf(),
             Self::Docs => docs(toolchain),
-            Self::Kernel => kernel_programs::check(),
+            Self::Kernel => kernel_programs::check(toolchain),
         }
     }
 }

@@ -72,12 +72,29 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
+/// The installation of a program from crates.io, to where [`find`] looks.
+pub(crate) fn cargo_install(package: &str, version: &str) -> Command {
+    let mut install = cargo(&[
+        "install",
+        package,
+        "--version",
+        version,
+        "--locked",
+        "--root",
+    ]);
+    install.arg(cargo_home());
+    install
+}
+
 /// Where `cargo install` puts executables.
 pub(crate) fn cargo_bin() -> PathBuf {
+    cargo_home().join("bin")
+}
+
+fn cargo_home() -> PathBuf {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| env::home_dir().map(|home| home.join(".cargo")))
         .unwrap_or_default()
-        .join("bin")
 }
 
 /// The root of the repository.

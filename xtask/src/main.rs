@@ -29,7 +29,7 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Verb::parse() {
         Verb::Setup => setup::run().map(drop),
-        Verb::Build => build::run().map(drop),
+        Verb::Build => build::run(),
         Verb::Check(args) => check::run(&args),
         Verb::Test(args) => test::run(&args),
     };

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         cmd::say("test", "SKIPPED on request: every suite of enforcer-tests");
         return Ok(());
     }
-    let binary = build::run()?;
+    let binary = build::release(&toolchain)?;
     cmd::say(
         "test",
         "the suites that load, attach and send, in namespaces of their own",

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::{build, cmd};
+use crate::{build, cmd, setup::Toolchain};
 
 const BUDGET_FILE: &str = "enforcer-ebpf/verifier-budget.toml";
 
@@ -26,13 +26,13 @@ struct Program {
 ///
 /// # Errors
 /// Not root, a program does not load, exceeds its budget or has none.
-pub(super) fn check() -> Result<()> {
+pub(super) fn check(toolchain: &Toolchain) -> Result<()> {
     if !cmd::is_root() {
         bail!("loading programs needs root; `--skip-kernel` leaves this step out");
     }
     let budgets = fs::read_to_string(cmd::root().join(BUDGET_FILE)).context(BUDGET_FILE)?;
     let budgets = toml::from_str(&budgets).context(BUDGET_FILE)?;
-    let binary = build::run()?;
+    let binary = build::release(toolchain)?;
     let said = cmd::read(cmd::at_root(binary).args(["doctor", "--json"]))?;
     let doctor: Doctor = serde_json::from_str(&said).context("`enforcer doctor --json`")?;
     let (table, findings) = compare(&doctor.programs, &budgets);

@@ -18,10 +18,9 @@ pub(super) fn check() -> Result<()> {
             &format!("cargo install cargo-deny {VERSION} (a few minutes, once)"),
             "it reads licences and sources of all dependencies",
         );
-        let mut install = cmd::cargo(&["install", "cargo-deny", "--version", VERSION]);
-        // Unoptimised it builds in half the time and still checks within a second.
-        install.args(["--locked", "--debug"]);
-        cmd::run(install.env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
+        // Unoptimised it builds in a third of the time and still checks within a second.
+        let mut install = cmd::cargo_install("cargo-deny", VERSION);
+        cmd::run(install.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
     }
     let mut deny = cmd::cargo(&["deny", "--log-level=error", "--locked", "check"]);
     cmd::run(deny.args(["--hide-inclusion-graph", "licenses", "bans", "sources"]))

@@ -85,10 +85,10 @@ fn install(llvm: u32) -> Result<PathBuf> {
     let mut path = OsString::from(llvm_bin);
     path.push(":");
     path.push(env::var_os("PATH").unwrap_or_default());
-    let mut install = cmd::cargo(&["install", "bpf-linker", "--version", VERSION, "--locked"]);
-    install.args(["--force", "--no-default-features", "--features"]);
-    install.arg(format!("llvm-{llvm}")).env("PATH", path);
-    cmd::run(&mut install)?;
+    let features = format!("--features=llvm-{llvm}");
+    let mut install = cmd::cargo_install("bpf-linker", VERSION);
+    install.args(["--force", "--no-default-features", &features]);
+    cmd::run(install.env("PATH", path))?;
     let installed = cmd::cargo_bin().join("bpf-linker");
     match llvm_of(&installed) {
         Some(found) if found >= llvm => Ok(installed),
