@@ -10,6 +10,8 @@ mod counters;
 mod event;
 mod ids;
 mod image;
+#[cfg(feature = "user")]
+mod pod;
 mod tag;
 
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};

@@ -129,10 +129,18 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
     header.append_tail(&tables.tail);
     for (number, class) in input.classes.iter().enumerate() {
         let judge = |&policy: &usize| input.policies[policy].replies == Replies::Judge;
-        let entry = ClassEntry { present: true, judge_replies: class.iter().any(judge) };
+        let entry = ClassEntry {
+            present: true,
+            judge_replies: class.iter().any(judge),
+        };
         header.set_class(ClassId(number as u16), entry);
     }
-    Ok(Image::new(header.finish(), rules, partition.usage(), lists.usage()))
+    Ok(Image::new(
+        header.finish(),
+        rules,
+        partition.usage(),
+        lists.usage(),
+    ))
 }
 
 fn check_counts(input: &Input<'_>) -> Result<(), CompileError> {

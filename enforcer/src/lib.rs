@@ -15,6 +15,7 @@
 //! (rule id to file and line), which is plain data.
 
 pub mod cli;
+pub mod compile;
 pub mod geo;
 #[cfg(feature = "kernel")]
 pub mod kernel;

@@ -23,33 +23,54 @@ pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
     let (upper, tail) = split(&partition.v6);
     let v6_nodes = v6_nodes(arena, &upper);
     let v6_index = arena.put(&v6_nodes).page;
-    Tables { v4_index, v6_index, tail }
+    Tables {
+        v4_index,
+        v6_index,
+        tail,
+    }
 }
 
 fn v4_nodes(arena: &mut Arena, ranges: &Flat<u32, Atom>) -> Vec<u32> {
-    by_prefix(ranges, 1 << 16, |start| (start >> 16) as usize, |prefix| (prefix as u32) << 16)
-        .map(|entries| {
-            if let [(_, atom)] = entries[..] {
-                return Node::Leaf(atom).pack();
-            }
-            let words = entries.iter().map(|&(start, atom)| start << 16 | u32::from(atom.0));
-            let mut words: Vec<u32> = words.collect();
-            let steps = pad(&mut words);
-            let place = arena.put(&words);
-            Node::Bucket { page: place.page, offset: place.word, steps }.pack()
-        })
-        .collect()
+    by_prefix(
+        ranges,
+        1 << 16,
+        |start| (start >> 16) as usize,
+        |prefix| (prefix as u32) << 16,
+    )
+    .map(|entries| {
+        if let [(_, atom)] = entries[..] {
+            return Node::Leaf(atom).pack();
+        }
+        let words = entries
+            .iter()
+            .map(|&(start, atom)| start << 16 | u32::from(atom.0));
+        let mut words: Vec<u32> = words.collect();
+        let steps = pad(&mut words);
+        let place = arena.put(&words);
+        Node::Bucket {
+            page: place.page,
+            offset: place.word,
+            steps,
+        }
+        .pack()
+    })
+    .collect()
 }
 
 fn v6_nodes(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> Vec<u32> {
-    by_prefix(ranges, 1 << 16, |start| (start >> 48) as usize, |prefix| (prefix as u64) << 48)
-        .map(|mut entries| {
-            for (start, _) in &mut entries {
-                *start <<= 16;
-            }
-            v6_node(arena, &entries, 48).pack()
-        })
-        .collect()
+    by_prefix(
+        ranges,
+        1 << 16,
+        |start| (start >> 48) as usize,
+        |prefix| (prefix as u64) << 48,
+    )
+    .map(|mut entries| {
+        for (start, _) in &mut entries {
+            *start <<= 16;
+        }
+        v6_node(arena, &entries, 48).pack()
+    })
+    .collect()
 }
 
 /// The node for entries whose remaining `bits` stand at the top of their starts.
@@ -58,23 +79,36 @@ fn v6_node(arena: &mut Arena, entries: &Flat<u64, Atom>, bits: u32) -> Node {
         return Node::Leaf(atom);
     }
     if entries.len() <= CROWDED || bits <= 8 {
-        let doubles = entries.iter().map(|&(start, atom)| start & !0xffff | u64::from(atom.0));
+        let doubles = entries
+            .iter()
+            .map(|&(start, atom)| start & !0xffff | u64::from(atom.0));
         let mut doubles: Vec<u64> = doubles.collect();
         let steps = pad(&mut doubles);
         let place = arena.put(&words_of(doubles));
-        return Node::Bucket { page: place.page, offset: place.word / 2, steps };
+        return Node::Bucket {
+            page: place.page,
+            offset: place.word / 2,
+            steps,
+        };
     }
-    let children: Vec<u32> =
-        by_prefix(entries, 1 << 8, |start| (start >> 56) as usize, |prefix| (prefix as u64) << 56)
-            .map(|mut entries| {
-                for (start, _) in &mut entries {
-                    *start <<= 8;
-                }
-                v6_node(arena, &entries, bits - 8).pack()
-            })
-            .collect();
+    let children: Vec<u32> = by_prefix(
+        entries,
+        1 << 8,
+        |start| (start >> 56) as usize,
+        |prefix| (prefix as u64) << 56,
+    )
+    .map(|mut entries| {
+        for (start, _) in &mut entries {
+            *start <<= 8;
+        }
+        v6_node(arena, &entries, bits - 8).pack()
+    })
+    .collect();
     let place = arena.put(&children);
-    Node::Inner { page: place.page, offset: place.word }
+    Node::Inner {
+        page: place.page,
+        offset: place.word,
+    }
 }
 
 /// For each of `count` prefixes: its ranges, the first one starting where the prefix does.
@@ -92,7 +126,10 @@ fn by_prefix<K: Copy + PartialEq>(
             next += 1;
         }
         let mut entries = Vec::with_capacity(next - first + 1);
-        if ranges.get(first).is_none_or(|&(start, _)| start != start_of(prefix) || first == next) {
+        if ranges
+            .get(first)
+            .is_none_or(|&(start, _)| start != start_of(prefix) || first == next)
+        {
             entries.push((start_of(prefix), current));
         }
         entries.extend_from_slice(&ranges[first..next]);
@@ -117,9 +154,17 @@ fn split(ranges: &Flat<u128, Atom>) -> (Flat<u64, Atom>, Vec<TailEntry>) {
         } else {
             push(&mut upper, hi, Atom::SPLIT);
             if same[0].0 as u64 != 0 {
-                tail.push(TailEntry { hi, lo: 0, atom: current });
+                tail.push(TailEntry {
+                    hi,
+                    lo: 0,
+                    atom: current,
+                });
             }
-            tail.extend(same.iter().map(|&(start, atom)| TailEntry { hi, lo: start as u64, atom }));
+            tail.extend(same.iter().map(|&(start, atom)| TailEntry {
+                hi,
+                lo: start as u64,
+                atom,
+            }));
             if let Some(after) = hi.checked_add(1) {
                 upper.push((after, same[same.len() - 1].1));
             }

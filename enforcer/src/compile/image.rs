@@ -38,7 +38,15 @@ impl Image {
         lists: ListUsage,
     ) -> Self {
         let bytes = pages.len() * PAGE_BYTES;
-        Self { pages, rules, usage: Usage { addresses, lists, bytes } }
+        Self {
+            pages,
+            rules,
+            usage: Usage {
+                addresses,
+                lists,
+                bytes,
+            },
+        }
     }
 
     /// Its number.

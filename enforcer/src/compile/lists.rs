@@ -44,8 +44,10 @@ impl ClassLists {
         let mut matrix = Vec::with_capacity(input.classes.len() * partition.atoms());
         for class in input.classes {
             for atom in 0..partition.atoms() {
-                let key: Vec<(usize, u32)> =
-                    class.iter().map(|&policy| (policy, sections.id(policy, atom))).collect();
+                let key: Vec<(usize, u32)> = class
+                    .iter()
+                    .map(|&policy| (policy, sections.id(policy, atom)))
+                    .collect();
                 let word = known.entry(key).or_insert_with_key(|key| {
                     let list = DecisionList::of(input.policies, rules, &sections, key);
                     list.write(arena, &mut buckets).pack()
@@ -53,11 +55,17 @@ impl ClassLists {
                 matrix.push(*word);
             }
         }
-        Self { matrix, lists: buckets.len() }
+        Self {
+            matrix,
+            lists: buckets.len(),
+        }
     }
 
     pub(super) fn usage(&self) -> ListUsage {
-        ListUsage { cells: self.matrix.len(), lists: self.lists }
+        ListUsage {
+            cells: self.matrix.len(),
+            lists: self.lists,
+        }
     }
 }
 
@@ -123,7 +131,12 @@ impl<'a> DecisionList<'a> {
         key: &[(usize, u32)],
     ) -> Self {
         let section = |&(policy, id): &(usize, u32)| {
-            let Policy { rules: of_policy, default, mode, .. } = &policies[policy];
+            let Policy {
+                rules: of_policy,
+                default,
+                mode,
+                ..
+            } = &policies[policy];
             let audit = *mode == Mode::Audit;
             let entry = |&index: &usize| {
                 let rule = of_policy.get(index);
@@ -131,7 +144,11 @@ impl<'a> DecisionList<'a> {
                 let rule_id = rules.id(policy, index);
                 Entry {
                     ports: rule.map_or(&[], |rule| &rule.ports),
-                    outcome: Outcome { deny, audit: deny && audit, rule: rule_id },
+                    outcome: Outcome {
+                        deny,
+                        audit: deny && audit,
+                        rule: rule_id,
+                    },
                 }
             };
             sections.sections[id as usize].iter().map(entry).collect()
@@ -142,7 +159,10 @@ impl<'a> DecisionList<'a> {
     /// Runs of protocols and ports with one outcome.
     fn segments(&self) -> Vec<Segment> {
         let conditions = self.0.iter().flatten().flat_map(|entry| entry.ports);
-        let mut keys: Vec<u32> = [0].into_iter().chain(conditions.flat_map(turning_points)).collect();
+        let mut keys: Vec<u32> = [0]
+            .into_iter()
+            .chain(conditions.flat_map(turning_points))
+            .collect();
         keys.sort_unstable();
         keys.dedup();
         let mut segments: Vec<Segment> = Vec::new();
@@ -160,12 +180,18 @@ impl<'a> DecisionList<'a> {
         let mut agreed: Option<Outcome> = None;
         for section in &self.0 {
             // The last entry has no condition, so one matches.
-            let Some(entry) = section.iter().find(|entry| entry.matches(key)) else { continue };
+            let Some(entry) = section.iter().find(|entry| entry.matches(key)) else {
+                continue;
+            };
             let Outcome { deny, audit, rule } = entry.outcome;
             if deny && !audit {
                 return entry.outcome;
             }
-            let would_deny = Outcome { deny: false, audit, rule };
+            let would_deny = Outcome {
+                deny: false,
+                audit,
+                rule,
+            };
             match agreed {
                 None => agreed = Some(would_deny),
                 Some(before) if audit && !before.audit => agreed = Some(would_deny),
@@ -173,7 +199,11 @@ impl<'a> DecisionList<'a> {
             }
         }
         // A class without policies permits nothing.
-        agreed.unwrap_or(Outcome { deny: true, audit: false, rule: super::RuleId::NONE })
+        agreed.unwrap_or(Outcome {
+            deny: true,
+            audit: false,
+            rule: super::RuleId::NONE,
+        })
     }
 
     fn write(
@@ -189,7 +219,11 @@ impl<'a> DecisionList<'a> {
             let mut doubles: Vec<u64> = segments.iter().map(|segment| segment.pack()).collect();
             let steps = pad(&mut doubles);
             let place = arena.put(&words_of(doubles));
-            MatrixEntry::List { page: place.page, offset: place.word / 2, steps }
+            MatrixEntry::List {
+                page: place.page,
+                offset: place.word / 2,
+                steps,
+            }
         })
     }
 }
@@ -216,7 +250,10 @@ fn turning_points(spec: &PortSpec) -> [u32; 4] {
     let none = Segment::key(spec.proto, Ports::Absent);
     let next_proto = Segment::key(spec.proto, Ports::Is(enforcer_common::abi::Port(0))) + (1 << 17);
     let (first, after) = match spec.ports {
-        None => (Segment::key(spec.proto, Ports::Is(enforcer_common::abi::Port(0))), next_proto),
+        None => (
+            Segment::key(spec.proto, Ports::Is(enforcer_common::abi::Port(0))),
+            next_proto,
+        ),
         Some((low, high)) => (
             Segment::key(spec.proto, Ports::Is(low)),
             Segment::key(spec.proto, Ports::Is(high)) + 1,

@@ -30,7 +30,10 @@ impl Arena {
     pub(super) const MOST_PAGES: usize = 256;
 
     pub(super) fn new() -> Self {
-        Self { pages: zeroed(1), free: PAGE_WORDS }
+        Self {
+            pages: zeroed(1),
+            free: PAGE_WORDS,
+        }
     }
 
     /// Writes `words`, a power of two of them, into one page.
@@ -43,7 +46,10 @@ impl Arena {
             self.free = aligned;
         }
         let number = self.pages.len() - 1;
-        let place = Place { page: number as u8, word: self.free as u16 };
+        let place = Place {
+            page: number as u8,
+            word: self.free as u16,
+        };
         let page = &mut self.pages[number];
         for (offset, &word) in words.iter().enumerate() {
             page.set_word(place.word + offset as u16, word);
@@ -54,7 +60,11 @@ impl Arena {
 
     /// The pages, or how many there are when they are too many.
     pub(super) fn finish(self) -> Result<Vec<Page>, usize> {
-        if self.pages.len() > Self::MOST_PAGES { Err(self.pages.len()) } else { Ok(self.pages) }
+        if self.pages.len() > Self::MOST_PAGES {
+            Err(self.pages.len())
+        } else {
+            Ok(self.pages)
+        }
     }
 }
 
@@ -65,7 +75,10 @@ fn zeroed(count: usize) -> Vec<Page> {
 
 /// Double words to words.
 pub(super) fn words_of(doubles: impl IntoIterator<Item = u64>) -> Vec<u32> {
-    doubles.into_iter().flat_map(|double| [double as u32, (double >> 32) as u32]).collect()
+    doubles
+        .into_iter()
+        .flat_map(|double| [double as u32, (double >> 32) as u32])
+        .collect()
 }
 
 /// Repeats the last entry until there is a power of two of them; the binary logarithm of that.
@@ -86,13 +99,24 @@ impl Header {
     pub(super) fn of(pages: Vec<Page>, input: &Input<'_>, tables: &Tables, atoms: usize) -> Self {
         let mut header = Self { pages };
         header.set(ImageHeader::VERSION, ABI_VERSION);
-        header.first().set_double(ImageHeader::GENERATION / 2, input.generation);
+        header
+            .first()
+            .set_double(ImageHeader::GENERATION / 2, input.generation);
         header.set(ImageHeader::V4_INDEX, tables.v4_index.into());
         header.set(ImageHeader::V6_INDEX, tables.v6_index.into());
         header.set(ImageHeader::ATOMS, atoms as u32);
         header.set(ImageHeader::CLASSES, input.classes.len() as u32);
         header.set(ImageHeader::NAT64_COUNT, input.nat64.len() as u32);
-        for (slot, &Nat64Prefix { hi, lo, len, reserved: _ }) in input.nat64.iter().enumerate() {
+        for (
+            slot,
+            &Nat64Prefix {
+                hi,
+                lo,
+                len,
+                reserved: _,
+            },
+        ) in input.nat64.iter().enumerate()
+        {
             let word = ImageHeader::NAT64 + slot as u16 * 6;
             header.first().set_double(word / 2, hi);
             header.first().set_double(word / 2 + 1, lo);
@@ -118,7 +142,10 @@ impl Header {
     pub(super) fn append_tail(&mut self, tail: &[TailEntry]) {
         let per_page = usize::from(TAIL_ENTRIES_PER_PAGE);
         self.set(ImageHeader::TAIL, self.pages.len() as u32);
-        self.set(ImageHeader::TAIL_COUNT, tail.len().div_ceil(per_page) as u32);
+        self.set(
+            ImageHeader::TAIL_COUNT,
+            tail.len().div_ceil(per_page) as u32,
+        );
         for number in 0..TAIL_PAGES {
             let first = tail.get(usize::from(number) * per_page);
             let (hi, lo) = first.map_or((u64::MAX, u64::MAX), |entry| (entry.hi, entry.lo));

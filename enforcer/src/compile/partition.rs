@@ -15,7 +15,7 @@ use super::{
     predicates::{Bits, Predicates, asks_where, asn_fits, location_fits, range_fits},
 };
 use crate::{
-    geo::{Database, Location, SpecialRange, special},
+    geo::{Database, Location, LocationId, SpecialRange, special},
     policy::Cidr,
 };
 
@@ -51,7 +51,7 @@ impl<'a> Partition<'a> {
         let mut layers = Layers::new(&predicates, input);
         let v4 = layers.lay(|database| &database.v4, special::flat_v4(), v4_bounds);
         let v6 = layers.lay(|database| &database.v6, special::flat_v6(), v6_bounds);
-        let signatures = layers.signatures.into_values();
+        let signatures: Vec<Bits> = layers.signatures.values().into_iter().cloned().collect();
         if signatures.len() > Self::MOST_ATOMS {
             return Err(CompileError::TooManyAtoms {
                 atoms: signatures.len(),
@@ -60,9 +60,20 @@ impl<'a> Partition<'a> {
             });
         }
         let to_atom = |id: u32| Atom(id as u16);
-        let v4 = v4.into_iter().map(|(start, id)| (start, to_atom(id))).collect();
-        let v6 = v6.into_iter().map(|(start, id)| (start, to_atom(id))).collect();
-        Ok(Self { predicates, v4, v6, signatures })
+        let v4 = v4
+            .into_iter()
+            .map(|(start, id)| (start, to_atom(id)))
+            .collect();
+        let v6 = v6
+            .into_iter()
+            .map(|(start, id)| (start, to_atom(id)))
+            .collect();
+        Ok(Self {
+            predicates,
+            v4,
+            v6,
+            signatures,
+        })
     }
 
     pub(super) fn atoms(&self) -> usize {
@@ -89,7 +100,8 @@ impl<'a> Partition<'a> {
 
 fn v4_bounds(cidr: Cidr) -> Option<(u32, Option<u32>)> {
     let (first, last) = cidr.bounds();
-    cidr.is_v4().then(|| (first as u32, (last as u32).checked_add(1)))
+    cidr.is_v4()
+        .then(|| (first as u32, (last as u32).checked_add(1)))
 }
 
 fn v6_bounds(cidr: Cidr) -> Option<(u128, Option<u128>)> {
@@ -110,8 +122,9 @@ impl<T: Eq + std::hash::Hash> Interner<T> {
         *self.0.entry(value).or_insert(next)
     }
 
-    fn into_values(self) -> Vec<T> {
-        let mut values: Vec<(u32, T)> = self.0.into_iter().map(|(value, id)| (id, value)).collect();
+    /// By number.
+    fn values(&self) -> Vec<&T> {
+        let mut values: Vec<(u32, &T)> = self.0.iter().map(|(value, &id)| (id, value)).collect();
         values.sort_unstable_by_key(|&(id, _)| id);
         values.into_iter().map(|(_, value)| value).collect()
     }
@@ -153,24 +166,26 @@ impl<'a, 'p> Layers<'a, 'p> {
             predicates,
             input,
             features: features.collect(),
-            reduced: reduced.into_values(),
+            reduced: reduced.values().into_iter().copied().collect(),
             geo: Interner::new(),
             networks: Interner::new(),
             signatures: Interner::new(),
         }
     }
 
-    fn lay<K: Copy + Ord + Default>(
+    fn lay<K: Copy + Ord + Default + 'p>(
         &mut self,
-        ranges: impl Fn(&'p Database) -> &'p Vec<(K, crate::geo::LocationId)>,
+        ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
         special: Flat<K, Option<SpecialRange>>,
         bounds: impl Fn(Cidr) -> Option<(K, Option<K>)>,
     ) -> Flat<K, u32> {
         let geo = self.lay_databases(ranges);
         let networks = self.lay_networks(bounds);
-        let rows = self.geo_rows();
-        let kinds: Vec<Option<SpecialRange>> =
-            [None].into_iter().chain(SpecialRange::ALL.map(|(range, _)| Some(range))).collect();
+        let rows = self.geo.values();
+        let kinds: Vec<Option<SpecialRange>> = [None]
+            .into_iter()
+            .chain(SpecialRange::ALL.map(|(range, _)| Some(range)))
+            .collect();
         let range_rows: Vec<Bits> = kinds
             .iter()
             .map(|&kind| self.predicates.row(|_, peer| range_fits(peer, kind)))
@@ -178,35 +193,50 @@ impl<'a, 'p> Layers<'a, 'p> {
         let special: Flat<K, u32> = special
             .into_iter()
             .map(|(start, range)| {
-                (start, kinds.iter().position(|&kind| kind == range).unwrap_or(0) as u32)
+                (
+                    start,
+                    kinds.iter().position(|&kind| kind == range).unwrap_or(0) as u32,
+                )
             })
             .collect();
         let mut places = Interner::new();
         let places_flat = overlay(&geo, &special, |geo, kind| {
-            let GeoRows { ordinary, special } = &rows[geo as usize];
+            let GeoRows { ordinary, special } = rows[geo as usize];
             let located = if kind == 0 { ordinary } else { special };
             places.id(and(located, &range_rows[kind as usize]))
         });
-        let places = places.into_values();
-        let network_rows = self.network_rows();
+        let places = places.values();
+        let network_rows = self.networks.values();
         let signatures = &mut self.signatures;
         overlay(&places_flat, &networks, |place, networks| {
-            signatures.id(and(&places[place as usize], &network_rows[networks as usize]))
+            signatures.id(and(places[place as usize], network_rows[networks as usize]))
         })
     }
 
     /// Lays the databases over each other: ranges to numbers of [`GeoRows`].
-    fn lay_databases<K: Copy + Ord + Default>(
+    fn lay_databases<K: Copy + Ord + Default + 'p>(
         &mut self,
-        ranges: impl Fn(&'p Database) -> &'p Vec<(K, crate::geo::LocationId)>,
+        ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
     ) -> Flat<K, u32> {
-        let Self { predicates, input, features, reduced, geo, .. } = self;
+        let Self {
+            predicates,
+            input,
+            features,
+            reduced,
+            geo,
+            ..
+        } = self;
         let mut tuples: Interner<Vec<u32>> = Interner::new();
         let mut laid: Flat<K, u32> = vec![(K::default(), tuples.id(Vec::new()))];
         for (database, features) in input.geo.databases.iter().zip(features.iter()) {
             let ranges = ranges(database);
-            let next = merged(ranges.iter().map(|&(start, id)| (start, features[id.0 as usize])));
-            let known: Vec<Vec<u32>> = std::mem::replace(&mut tuples, Interner::new()).into_values();
+            let next = merged(
+                ranges
+                    .iter()
+                    .map(|&(start, id)| (start, features[id.0 as usize])),
+            );
+            let known = std::mem::replace(&mut tuples, Interner::new());
+            let known = known.values();
             laid = overlay(&laid, &next, |tuple, feature| {
                 let mut tuple = known[tuple as usize].clone();
                 tuple.push(feature);
@@ -215,34 +245,24 @@ impl<'a, 'p> Layers<'a, 'p> {
         }
         let agreement = input.geo.agreement;
         let of_tuple: Vec<u32> = tuples
-            .into_values()
+            .values()
             .into_iter()
             .map(|tuple| {
-                let locations: Vec<Location> =
-                    tuple.iter().map(|&feature| reduced[feature as usize]).collect();
+                let locations: Vec<Location> = tuple
+                    .iter()
+                    .map(|&feature| reduced[feature as usize])
+                    .collect();
                 geo.id(GeoRows {
-                    ordinary: predicates
-                        .row(|_, peer| location_fits(peer, &locations, agreement)),
+                    ordinary: predicates.row(|_, peer| location_fits(peer, &locations, agreement)),
                     special: predicates
                         .row(|_, peer| !asks_where(peer) && asn_fits(peer, &locations)),
                 })
             })
             .collect();
-        merged(laid.into_iter().map(|(start, tuple)| (start, of_tuple[tuple as usize])))
-    }
-
-    fn geo_rows(&self) -> Vec<GeoRows> {
-        let mut rows: Vec<(u32, GeoRows)> =
-            self.geo.0.iter().map(|(rows, &id)| (id, rows.clone())).collect();
-        rows.sort_unstable_by_key(|&(id, _)| id);
-        rows.into_iter().map(|(_, rows)| rows).collect()
-    }
-
-    fn network_rows(&self) -> Vec<Bits> {
-        let mut rows: Vec<(u32, Bits)> =
-            self.networks.0.iter().map(|(row, &id)| (id, row.clone())).collect();
-        rows.sort_unstable_by_key(|&(id, _)| id);
-        rows.into_iter().map(|(_, row)| row).collect()
+        merged(
+            laid.into_iter()
+                .map(|(start, tuple)| (start, of_tuple[tuple as usize])),
+        )
     }
 
     /// The policies' networks as ranges: numbers of rows that say for which predicates an address
@@ -254,10 +274,30 @@ impl<'a, 'p> Layers<'a, 'p> {
         let mut turns: Vec<(K, Turn)> = Vec::new();
         for (index, peer) in self.predicates.distinct.iter().enumerate() {
             for (list, except) in [(peer.cidrs.as_deref(), false), (Some(&*peer.except), true)] {
-                let ranges = union(list.unwrap_or_default().iter().filter_map(|&cidr| bounds(cidr)));
+                let ranges = union(
+                    list.unwrap_or_default()
+                        .iter()
+                        .filter_map(|&cidr| bounds(cidr)),
+                );
                 for (first, end) in ranges {
-                    turns.push((first, Turn { index, except, into: true }));
-                    turns.extend(end.map(|end| (end, Turn { index, except, into: false })));
+                    turns.push((
+                        first,
+                        Turn {
+                            index,
+                            except,
+                            into: true,
+                        },
+                    ));
+                    turns.extend(end.map(|end| {
+                        (
+                            end,
+                            Turn {
+                                index,
+                                except,
+                                into: false,
+                            },
+                        )
+                    }));
                 }
             }
         }
@@ -267,7 +307,11 @@ impl<'a, 'p> Layers<'a, 'p> {
         let mut flat = vec![(K::default(), self.networks.id(inside.clone()))];
         for same_place in turns.chunk_by(|a, b| a.0 == b.0) {
             for (_, turn) in same_place {
-                let bits = if turn.except { &mut excepted } else { &mut inside };
+                let bits = if turn.except {
+                    &mut excepted
+                } else {
+                    &mut inside
+                };
                 let bit = 1 << (turn.index % 64);
                 if turn.into {
                     bits[turn.index / 64] |= bit;
@@ -275,7 +319,10 @@ impl<'a, 'p> Layers<'a, 'p> {
                     bits[turn.index / 64] &= !bit;
                 }
             }
-            let row = inside.iter().zip(&excepted).map(|(inside, except)| inside & !except);
+            let row = inside
+                .iter()
+                .zip(&excepted)
+                .map(|(inside, except)| inside & !except);
             let id = self.networks.id(row.collect());
             match flat.last_mut() {
                 Some(last) if last.0 == same_place[0].0 => last.1 = id,
@@ -349,7 +396,9 @@ fn overlay<K: Copy + Ord>(
         at_b += usize::from(next_b == Some(start));
         // Both lists start at 0, so both have a current range from the first round on.
         let pair = (a[at_a - 1].1, b[at_b - 1].1);
-        let value = *combined.entry(pair).or_insert_with(|| combine(pair.0, pair.1));
+        let value = *combined
+            .entry(pair)
+            .or_insert_with(|| combine(pair.0, pair.1));
         if flat.last().is_none_or(|&(_, last)| last != value) {
             flat.push((start, value));
         }

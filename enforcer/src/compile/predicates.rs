@@ -50,8 +50,13 @@ impl<'a> Predicates<'a> {
 
     /// ASNs that any peer names, sorted: others need not be told apart.
     pub(super) fn asns(&self) -> Vec<Asn> {
-        let mut asns: Vec<Asn> =
-            self.distinct.iter().filter_map(|peer| peer.asns.as_deref()).flatten().copied().collect();
+        let mut asns: Vec<Asn> = self
+            .distinct
+            .iter()
+            .filter_map(|peer| peer.asns.as_deref())
+            .flatten()
+            .copied()
+            .collect();
         asns.sort_unstable();
         asns.dedup();
         asns
@@ -85,7 +90,16 @@ struct PeerKey<'a> {
 
 impl<'a> PeerKey<'a> {
     fn of(peer: &'a Peer) -> Self {
-        let Peer { at: _, regions, countries, anycast, asns, ranges, cidrs, except } = peer;
+        let Peer {
+            at: _,
+            regions,
+            countries,
+            anycast,
+            asns,
+            ranges,
+            cidrs,
+            except,
+        } = peer;
         Self {
             regions: *regions,
             countries: *countries,
@@ -105,15 +119,19 @@ pub(super) fn location_fits(peer: &Peer, locations: &[Location], agreement: Agre
 }
 
 fn country_fits(peer: &Peer, locations: &[Location], agreement: Agreement) -> bool {
-    [&peer.regions, &peer.countries].into_iter().flatten().all(|countries| {
-        GeoSet::in_countries(locations, countries, peer.anycast, agreement)
-    })
+    [&peer.regions, &peer.countries]
+        .into_iter()
+        .flatten()
+        .all(|countries| GeoSet::in_countries(locations, countries, peer.anycast, agreement))
 }
 
 /// Whether any of `locations` has one of the peer's ASNs.
 pub(super) fn asn_fits(peer: &Peer, locations: &[Location]) -> bool {
     let Some(asns) = &peer.asns else { return true };
-    locations.iter().filter_map(|location| location.asn).any(|asn| asns.contains(&asn))
+    locations
+        .iter()
+        .filter_map(|location| location.asn)
+        .any(|asn| asns.contains(&asn))
 }
 
 /// Whether the peer asks where an address is. A special-purpose address is nowhere.

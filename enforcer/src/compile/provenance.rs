@@ -42,16 +42,31 @@ impl Rules {
         if rules > most {
             let largest = policies.iter().max_by_key(|policy| policy.rules.len());
             let largest = largest.map_or_else(String::new, |policy| {
-                format!("policy `{}` ({}) with {} rules", policy.name, policy.at, policy.rules.len())
+                format!(
+                    "policy `{}` ({}) with {} rules",
+                    policy.name,
+                    policy.at,
+                    policy.rules.len()
+                )
             });
-            return Err(CompileError::TooManyRules { rules, most, largest });
+            return Err(CompileError::TooManyRules {
+                rules,
+                most,
+                largest,
+            });
         }
-        let mut numbered = Self { provenance: vec![None], first: Vec::new() };
+        let mut numbered = Self {
+            provenance: vec![None],
+            first: Vec::new(),
+        };
         for policy in policies {
             numbered.first.push(numbered.provenance.len() as u16);
             let data_categories: Arc<[String]> = policy.data_categories.clone().into();
             let legal_basis: Arc<[String]> = policy.legal_basis.clone().into();
-            let rules = policy.rules.iter().map(|rule| (Some(rule.name.clone()), &rule.at, rule.action));
+            let rules = policy
+                .rules
+                .iter()
+                .map(|rule| (Some(rule.name.clone()), &rule.at, rule.action));
             let default = (None, &policy.default_at, policy.default);
             for (rule, at, action) in rules.chain([default]) {
                 numbered.provenance.push(Some(Provenance {
