@@ -13,6 +13,8 @@ mod read;
 mod region;
 mod source;
 
+pub use jiff::civil::Date;
+
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Severity};
 pub use load::{Loaded, load, load_on};
 pub use model::{

@@ -44,7 +44,7 @@ impl Diagnostic {
     ) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: shorten(message.into()),
             help: None,
             source: Arc::clone(source),
             span: Some(span),
@@ -69,7 +69,7 @@ impl Diagnostic {
     }
 
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(shorten(help.into()));
         self
     }
 
@@ -133,6 +133,16 @@ impl Diagnostic {
             help: self.help.clone(),
         }
     }
+}
+
+/// Messages quote the file, and a value may be as long as the file.
+fn shorten(mut text: String) -> String {
+    const LONGEST: usize = 400;
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }
 
 /// A [`Diagnostic`] as plain data. Lines and columns count from 1, columns in characters; the end

@@ -19,6 +19,8 @@ pub struct Loaded {
     pub policies: Vec<Policy>,
     /// The built-in regions and those of the files.
     pub regions: Regions,
+    /// How many regions stand in the files.
+    pub region_documents: usize,
     /// What loads, but probably does not mean what it says.
     pub warnings: Diagnostics,
 }
@@ -47,23 +49,20 @@ pub fn load_on(paths: &[PathBuf], today: Date) -> Result<Loaded, Diagnostics> {
             (file, documents)
         })
         .collect();
-    let (policies, regions) = read(&files, regions, &mut diagnostics);
+    let mut loaded = read(&files, regions, &mut diagnostics);
     diagnostics.sort();
     if diagnostics.errors() > 0 {
         return Err(diagnostics);
     }
-    Ok(Loaded {
-        policies,
-        regions,
-        warnings: diagnostics,
-    })
+    loaded.warnings = diagnostics;
+    Ok(loaded)
 }
 
 fn read(
     files: &[(Arc<Source>, Vec<Node>)],
     mut regions: Regions,
     diagnostics: &mut Diagnostics,
-) -> (Vec<Policy>, Regions) {
+) -> Loaded {
     let nodes = files
         .iter()
         .flat_map(|(source, nodes)| nodes.iter().map(move |node| (source, node)));
@@ -78,22 +77,22 @@ fn read(
 
     let mut names = Names::default();
     for document in of_kind(Kind::Region) {
-        if regions
-            .get(document.name)
-            .is_some_and(|region| region.built_in)
-        {
-            let message = format!("region `{}` is built in", document.name);
-            let error = Diagnostic::at(
-                Code::DuplicateName,
-                document.source,
-                document.name_span,
-                message,
-            );
-            diagnostics.push(error.with_help("choose another name"));
-        } else if names.claim(document, "regions", diagnostics)
-            && let Some(region) = check::region(document, false, diagnostics)
-        {
-            regions.insert(region);
+        if !names.claim(document, "regions", diagnostics) {
+            continue;
+        }
+        let Some(region) = check::region(document, false, diagnostics) else {
+            continue;
+        };
+        match regions.get(document.name) {
+            // The data files of the program, checked as files.
+            Some(known) if known.says_the_same(&region) => {}
+            Some(_) => {
+                let (source, span) = (document.source, document.name_span);
+                let message = format!("region `{}` is built in, and differs", document.name);
+                let error = Diagnostic::at(Code::DuplicateName, source, span, message);
+                diagnostics.push(error.with_help("choose another name"));
+            }
+            None => regions.insert(region),
         }
     }
     let mut names = Names::default();
@@ -102,7 +101,12 @@ fn read(
         names.claim(document, "policies", diagnostics);
         policies.extend(check::egress_policy(document, &regions, diagnostics));
     }
-    (policies, regions)
+    Loaded {
+        policies,
+        region_documents: of_kind(Kind::Region).count(),
+        regions,
+        warnings: Diagnostics::default(),
+    }
 }
 
 /// Names of one kind of document, with where they were first used.

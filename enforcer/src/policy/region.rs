@@ -86,6 +86,10 @@ impl Region {
         members.map(|member| member.country).collect()
     }
 
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        self.description == other.description && self.members == other.members
+    }
+
     /// What whoever uses this region should know on that day: members that are gone, not yet
     /// there, or gone soon.
     pub(super) fn notices(&self, day: Date) -> Vec<String> {

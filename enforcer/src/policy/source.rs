@@ -37,6 +37,7 @@ pub(super) struct Source {
     text: String,
     /// Offset of the first byte of each line.
     lines: Vec<usize>,
+    ascii: bool,
 }
 
 impl Source {
@@ -45,6 +46,7 @@ impl Source {
         let lines = std::iter::once(0).chain(breaks).collect();
         Arc::new(Self {
             path: path.into(),
+            ascii: text.is_ascii(),
             text,
             lines,
         })
@@ -60,7 +62,12 @@ impl Source {
 
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.line_index(offset);
-        let column = self.text[self.lines[line]..offset].chars().count();
+        // Counting is linear, and a generated file may have everything on one line.
+        let column = if self.ascii {
+            offset - self.lines[line]
+        } else {
+            self.text[self.lines[line]..offset].chars().count()
+        };
         Position {
             file: Arc::clone(&self.path),
             line: count(line) + 1,

@@ -171,3 +171,33 @@ fn control_characters_do_not_reach_the_terminal() {
     let control = |c: char| c.is_control() && c != '\n';
     assert!(!shown.contains(control), "{shown:?}");
 }
+
+#[test]
+fn everything_on_one_line_is_located_without_showing_it() {
+    let rules = "{name: r, action: alow}, ".repeat(20_000);
+    let text = policy("a") + "  rules: [" + &rules + "]\n";
+    let directory = directory(&[("a.yaml", &text)]);
+    let diagnostics = load_one(directory.path()).expect_err("misspelled");
+    assert_eq!(diagnostics.errors(), 20_000 + 19_999);
+    let shown = diagnostics.to_string();
+    assert!(shown.contains("a.yaml:6:30"), "{shown}");
+    assert!(shown.len() < 50_000);
+    assert!(
+        shown.ends_with("and 39899 more, which the JSON form lists\n39999 errors"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn long_values_are_not_quoted_in_full() {
+    let text = policy("a") + "  mode: " + &"x".repeat(1 << 20) + "\n";
+    let directory = directory(&[("a.yaml", &text)]);
+    let diagnostics = load_one(directory.path()).expect_err("no mode");
+    let message = diagnostics
+        .iter()
+        .next()
+        .expect("a finding")
+        .message()
+        .to_owned();
+    assert!(message.len() < 500 && message.ends_with('…'), "{message}");
+}

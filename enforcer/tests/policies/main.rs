@@ -6,5 +6,7 @@ mod examples;
 mod files;
 mod findings;
 mod golden;
+mod reference;
+mod regions;
 mod render;
 mod robust;

@@ -83,7 +83,7 @@ impl Outcome {
                 ok: loaded.warnings.is_empty() || !args.strict,
                 checked: Some(Checked {
                     policies: loaded.policies.len(),
-                    regions: loaded.regions.iter().filter(|one| !one.built_in).count(),
+                    regions: loaded.region_documents,
                 }),
                 findings: loaded.warnings,
             },

@@ -25,9 +25,10 @@ pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> O
         reader.refuse(&mut fields, later);
     }
     reader.finish(fields);
-    if matches!(&node.value, Value::Mapping(entries) if entries.is_empty()) {
+    let places = [region_names, countries, asns, ranges, cidrs, except];
+    if reader.diagnostics.errors() == errors && places.iter().all(Option::is_none) {
         reader
-            .report(Code::MissingField, node.span, "a peer says nothing")
+            .report(Code::MissingField, node.span, "a peer names no addresses")
             .help("to match every address, leave `peers` out");
     }
 
@@ -168,16 +169,20 @@ fn overlap(one: Cidr, other: Cidr) -> bool {
 
 /// Reports a peer whose fields exclude each other: they are ANDed, which is easily forgotten.
 fn impossible(reader: &mut Reader<'_>, span: Span, peer: &Peer) {
-    let located = match (peer.regions, peer.countries) {
+    let (places, why) = match (peer.regions, peer.countries) {
         (Some(regions), Some(countries)) => {
-            Some(countries.iter().any(|country| regions.contains(country)))
+            let both = countries.iter().filter(|&one| regions.contains(one));
+            (
+                both.collect(),
+                "no country is in its `regions` and in its `countries`",
+            )
         }
-        (Some(set), None) | (None, Some(set)) => Some(set.iter().next().is_some()),
-        (None, None) => None,
+        (Some(set), None) | (None, Some(set)) => (set, "its `regions` have no members today"),
+        (None, None) => return,
     };
-    let problem = if located == Some(false) {
-        "no country is in its `regions` and `countries`"
-    } else if located.is_some() && peer.ranges.is_some() {
+    let problem = if places == CountrySet::default() {
+        why
+    } else if peer.ranges.is_some() {
         "special-purpose ranges are in no country"
     } else {
         return;

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
@@ -8,6 +10,9 @@ use crate::policy::source::{Source, Span};
 /// More findings than this are counted, not shown: nobody reads on, and a generated file of a
 /// hundred thousand wrong lines would print for minutes.
 const SHOWN: usize = 100;
+
+/// Longest line, in bytes, that is shown. Generated files may have all of a policy on one.
+const LONGEST_LINE: usize = 2000;
 
 /// Whether excerpts are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +62,21 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
     let title = level
         .primary_title(normalize_untrusted_str(&diagnostic.message))
         .id(diagnostic.code.as_str());
+    let mark = AnnotationKind::Primary;
     let mut group = match diagnostic.span {
-        Some(span) => {
-            let mark = AnnotationKind::Primary;
-            title.element(excerpt(&diagnostic.source, span, |range| mark.span(range)))
-        }
+        Some(span) => excerpt(
+            Group::with_title(title),
+            &diagnostic.source,
+            span,
+            |range| mark.span(range),
+        ),
         None => title.element(Origin::path(path(&diagnostic.source))),
     };
     if let Some(also) = &diagnostic.also {
         let mark = AnnotationKind::Context;
-        group = group.element(excerpt(&also.source, also.span, |range| {
+        group = excerpt(group, &also.source, also.span, |range| {
             mark.span(range).label(also.label)
-        }));
+        });
     }
     match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(normalize_untrusted_str(help))),
@@ -76,19 +84,28 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
     }
 }
 
-/// The first line of `span`: a mapping may go on for pages.
+/// Adds the first line of `span`: a mapping may go on for pages.
 fn excerpt<'s>(
+    group: Group<'s>,
     source: &'s Source,
     span: Span,
-    mark: impl FnOnce(std::ops::Range<usize>) -> Annotation<'s>,
-) -> Snippet<'s, Annotation<'s>> {
+    mark: impl FnOnce(Range<usize>) -> Annotation<'s>,
+) -> Group<'s> {
     let (start, line) = source.line(span.start);
+    let place = source.position(span.start);
+    if line.len() > LONGEST_LINE {
+        let origin = Origin::path(path(source))
+            .line(place.line as usize)
+            .char_column(place.column as usize);
+        return group.element(origin);
+    }
     let first = (span.start - start).min(line.len());
     let last = (span.end - start).min(line.len());
-    Snippet::source(line)
-        .line_start(source.position(span.start).line as usize)
+    let snippet = Snippet::source(line)
+        .line_start(place.line as usize)
         .path(path(source))
-        .annotation(mark(first..last))
+        .annotation(mark(first..last));
+    group.element(snippet)
 }
 
 fn path(source: &Source) -> String {
