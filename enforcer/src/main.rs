@@ -1,1 +1,4 @@
-fn main() {}
+//! .
+fn main() -> anyhow::Result<()> {
+    enforcer::kernel::object::probe()
+}

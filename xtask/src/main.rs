@@ -4,6 +4,7 @@ mod arch;
 mod build;
 mod check;
 mod cmd;
+mod geo;
 mod setup;
 mod test;
 mod tree;
@@ -24,6 +25,8 @@ enum Verb {
     Check(check::Args),
     /// Run the tests, those that need root included
     Test(test::Args),
+    /// Rebuild the built-in geo database from Debian's package of IPFire Location
+    Geo(geo::Args),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Verb::Build => build::run(),
         Verb::Check(args) => check::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Geo(args) => geo::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

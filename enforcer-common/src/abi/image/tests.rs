@@ -1,4 +1,5 @@
-use super::{Atom, ListEntry, MatrixEntry, Node, Port, Proto, RuleId};
+use super::{Atom, MatrixEntry, Node, Outcome, Ports, Proto, RuleId, Segment};
+use crate::abi::Port;
 
 #[test]
 fn nodes_survive_packing() {
@@ -22,20 +23,20 @@ fn nodes_survive_packing() {
 #[test]
 fn matrix_entries_survive_packing() {
     for entry in [
-        MatrixEntry::Decision {
+        MatrixEntry::Outcome(Outcome {
             deny: true,
             audit: false,
             rule: RuleId(u16::MAX),
-        },
-        MatrixEntry::Decision {
+        }),
+        MatrixEntry::Outcome(Outcome {
             deny: false,
             audit: true,
             rule: RuleId(1),
-        },
+        }),
         MatrixEntry::List {
             page: 255,
             offset: u16::MAX,
-            length: 127,
+            steps: 15,
         },
     ] {
         assert_eq!(MatrixEntry::unpack(entry.pack()), entry);
@@ -43,22 +44,15 @@ fn matrix_entries_survive_packing() {
 }
 
 #[test]
-fn list_entries_survive_packing() {
-    for ports in [
-        None,
-        Some((Port(0), Port(u16::MAX))),
-        Some((Port(443), Port(443))),
-    ] {
-        for bits in 0..8 {
-            let entry = ListEntry {
-                rule: RuleId(0xabcd),
-                proto: Proto::TCP,
-                ports,
-                deny: bits & 1 != 0,
-                audit: bits & 2 != 0,
-                starts_section: bits & 4 != 0,
-            };
-            assert_eq!(ListEntry::unpack(entry.pack()), entry);
-        }
-    }
+fn segments_sort_by_protocol_then_port() {
+    let keys = [
+        Segment::key(Proto(5), Ports::Absent),
+        Segment::key(Proto::TCP, Ports::Is(Port(0))),
+        Segment::key(Proto::TCP, Ports::Is(Port(u16::MAX))),
+        Segment::key(Proto::TCP, Ports::Unknown),
+        Segment::key(Proto(7), Ports::Is(Port(0))),
+        Segment::key(Proto(u8::MAX), Ports::Absent),
+    ];
+    assert!(keys.is_sorted());
+    assert!(keys.iter().all(|&key| key < Segment::KEYS));
 }
