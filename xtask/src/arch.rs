@@ -37,18 +37,13 @@ const ROOMS: &[Room] = &[
         why: PURE,
     },
     Room {
-        name: "image",
-        may: May::Only(&[], &[]),
-        why: PURE,
-    },
-    Room {
         name: "compile",
-        may: May::Only(&["geo", "policy", "image"], &[]),
+        may: May::Only(&["geo", "policy"], &[]),
         why: PURE,
     },
     Room {
         name: "kernel",
-        may: May::Only(&["image"], &[]),
+        may: May::Only(&["compile::Image"], &[]),
         why: "maps take an image and give records; what they mean is said elsewhere",
     },
     Room {
@@ -164,7 +159,7 @@ mod tests {
             "pub(crate) use crate::kernel::*;",
         ];
         for import in imports {
-            for room in ["geo", "policy", "compile", "image"] {
+            for room in ["geo", "policy", "compile"] {
                 let found = found(&format!("enforcer/src/{room}/x.rs"), import);
                 assert!(!found.is_empty(), "{room}: {import}");
                 assert!(found[0].contains(":1: "), "{found:?}");
@@ -182,6 +177,14 @@ mod tests {
         ] {
             assert_eq!(found("enforcer/src/events.rs", import).len(), 1, "{import}");
         }
+    }
+
+    #[test]
+    fn publishing_takes_an_image_and_no_more() {
+        let import = "use crate::compile::{Image, compile};";
+        let found = found("enforcer/src/kernel/publish.rs", import);
+        assert!(found[0].contains("`compile::compile`"), "{found:?}");
+        assert_eq!(found.len(), 1);
     }
 
     #[test]

@@ -41,6 +41,12 @@ enum Step {
 }
 
 impl Step {
+    /// As on the command line.
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     fn why(self) -> &'static str {
         match self {
             Self::Fmt => "one layout, so that a diff shows what changed",
@@ -84,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut failed = Vec::new();
     for step in steps {
-        let name = format!("check {step:?}").to_lowercase();
+        let name = format!("check {}", step.name());
         if step == Step::Kernel && args.skip_kernel {
             cmd::say(
                 &name,

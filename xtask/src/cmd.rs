@@ -110,13 +110,21 @@ pub(crate) fn is_root() -> bool {
 
 /// The command line as one would type it, with the variables that were set for it.
 fn line(command: &Command) -> String {
-    let variables = command.get_envs().filter_map(|(name, value)| {
-        let value = value?.to_string_lossy();
-        Some(format!("{}={value}", name.to_string_lossy()))
-    });
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let words = words.map(|word| word.to_string_lossy().into_owned());
-    variables.chain(words).collect::<Vec<_>>().join(" ")
+    let words = variables.chain(words.map(quoted));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    if word.contains(' ') {
+        format!("'{word}'")
+    } else {
+        word.into_owned()
+    }
 }
 
 #[cfg(test)]
@@ -125,10 +133,10 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_command_and_its_status() {
-        let error = run(Command::new("false").arg("--why").env("A", "b")).unwrap_err();
+        let error = run(Command::new("false").arg("--why").env("A", "b c")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`A=b false --why` failed: exit status: 1"
+            "`A='b c' false --why` failed: exit status: 1"
         );
     }
 

@@ -13,14 +13,16 @@ use crate::cmd;
 
 /// What later verbs hand to cargo.
 pub(crate) struct Toolchain {
-    bpf_linker: PathBuf,
+    /// `None` where the build script finds it by itself: the variable would only make cargo rebuild
+    /// when a verb and plain cargo take turns.
+    bpf_linker: Option<PathBuf>,
 }
 
 impl Toolchain {
     /// Makes the build script of `enforcer` use the linker that was found to fit, also where
     /// another one comes first in `PATH`.
     pub(crate) fn apply<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command.env("BPF_LINKER", &self.bpf_linker)
+        command.envs(self.bpf_linker.iter().map(|path| ("BPF_LINKER", path)))
     }
 }
 

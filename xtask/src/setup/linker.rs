@@ -17,11 +17,18 @@ const VERSION: &str = "0.13.0";
 /// LLVM majors that this release can be built with.
 const BUILDS_WITH: std::ops::RangeInclusive<u32> = 21..=23;
 
-/// Finds a bpf-linker that can read what this rustc writes, or installs one.
+/// Finds a bpf-linker that can read what this rustc writes, or installs one. Returns its path where
+/// the build script would take another.
 ///
 /// # Errors
 /// None fits and none can be installed; the message says what to do.
-pub(super) fn ensure() -> Result<PathBuf> {
+pub(super) fn ensure() -> Result<Option<PathBuf>> {
+    let fitting = find_or_install()?;
+    let is_taken = candidates().first() == Some(&fitting);
+    Ok((!is_taken).then_some(fitting))
+}
+
+fn find_or_install() -> Result<PathBuf> {
     let version = cmd::read(cmd::at_root("rustc").arg("-vV"))?;
     let rustc_llvm = llvm_major(&version)
         .with_context(|| format!("`rustc -vV` does not name its LLVM:\n{version}"))?;
