@@ -14,5 +14,6 @@
 //! `enforcer-common` (bytes and decision), in [`daemon`] (the composition root) and in provenance
 //! (rule id to file and line), which is plain data.
 
+pub mod events;
 pub mod geo;
 pub mod policy;
