@@ -14,13 +14,20 @@
 //!
 //! Nothing here imports policies, images or the kernel: what they know arrives through [`Context`].
 
+pub mod aggregate;
 pub mod clock;
 pub mod context;
+pub mod enrich;
 pub mod record;
 pub mod redact;
 
+#[cfg(test)]
+mod samples;
+
+pub use aggregate::{Aggregator, Sweep};
 pub use clock::Clock;
 pub use context::{
     Context, DatabaseRef, GeoAgreement, Mode, PlaceInfo, RuleInfo, WorkloadInfo, WorkloadKind,
 };
+pub use enrich::{Enricher, process::ProcFs};
 pub use record::{DaemonEvent, Facts, Observer, Outcome, Record, Severity, Violation};
