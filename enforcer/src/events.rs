@@ -17,6 +17,7 @@
 pub mod aggregate;
 pub mod clock;
 pub mod context;
+pub mod encode;
 pub mod enrich;
 pub mod record;
 pub mod redact;
