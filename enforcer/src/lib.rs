@@ -16,6 +16,7 @@
 
 pub mod cli;
 pub mod compile;
+pub mod events;
 pub mod geo;
 #[cfg(feature = "kernel")]
 pub mod kernel;
