@@ -2,7 +2,7 @@
 
 mod database;
 mod location;
-mod special;
+pub mod special;
 
 pub use database::{Agreement, Database, DatabaseInfo, GeoSet, LocationId};
 pub use location::{Asn, CountryCode, CountrySet, Location};
