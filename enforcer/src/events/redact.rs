@@ -6,7 +6,7 @@
 mod inline;
 mod names;
 
-use names::{is_secret_header, is_secret_name};
+use names::{is_secret_header, is_secret_name, takes_secret};
 
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -191,7 +191,7 @@ impl Redactor {
             return;
         }
         if option.starts_with("--") || option.len() <= 2 {
-            self.next = if is_secret_name(option) || self.password_option == Some(option) {
+            self.next = if takes_secret(option) || self.password_option == Some(option) {
                 Next::Secret
             } else {
                 match option {
@@ -215,7 +215,7 @@ impl Redactor {
             self.out.push_str(short);
             self.credentials(value);
         } else {
-            if is_secret_name(option) {
+            if takes_secret(option) {
                 self.next = Next::Secret;
             }
             self.out.push_str(&inline::redact(option));

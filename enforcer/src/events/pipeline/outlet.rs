@@ -1,3 +1,5 @@
+use memchr::{memchr, memchr_iter, memrchr};
+
 use crate::events::sinks::{FailureCause, Sink, SinkError};
 
 /// How a sink does.
@@ -84,7 +86,7 @@ impl Outlet {
                     return (done, Err(error));
                 }
             };
-            match taken.iter().rposition(|&byte| byte == b'\n') {
+            match memrchr(b'\n', taken) {
                 Some(last) => {
                     let count = lines_in(taken);
                     self.delivered += count;
@@ -108,15 +110,10 @@ impl Outlet {
             let owed = if backlog.is_empty() { self.begun } else { 0 };
             let whole = |end: usize| {
                 let head = lines.get(..end).unwrap_or_default();
-                head.iter()
-                    .rposition(|&byte| byte == b'\n')
-                    .map_or(0, |last| last + 1)
+                memrchr(b'\n', head).map_or(0, |last| last + 1)
             };
             match whole(room) {
-                0 if owed > 0 => lines
-                    .iter()
-                    .position(|&byte| byte == b'\n')
-                    .map_or(lines.len(), |end| end + 1),
+                0 if owed > 0 => memchr(b'\n', lines).map_or(lines.len(), |end| end + 1),
                 end => end,
             }
         };
@@ -149,5 +146,5 @@ impl Outlet {
 }
 
 fn lines_in(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+    memchr_iter(b'\n', bytes).count() as u64
 }

@@ -46,16 +46,22 @@ const SWITCHES: [&str; 7] = [
     "no", "without", "disable", "enable", "require", "skip", "allow",
 ];
 
+/// Whether the argument after this option is a secret.
+pub(super) fn takes_secret(option: &str) -> bool {
+    let words = words(option);
+    let switch = words
+        .first()
+        .is_some_and(|first| SWITCHES.contains(&first.as_str()));
+    !switch && is_secret_name(option)
+}
+
 /// Whether the value of this option, variable or field is a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let words = words(name);
-    let first_is_switch = words
-        .first()
-        .is_some_and(|first| SWITCHES.contains(&first.as_str()));
-    let last_is_pointer = words
+    let pointer = words
         .last()
         .is_some_and(|last| POINTERS.contains(&last.as_str()));
-    if first_is_switch || last_is_pointer {
+    if pointer {
         return false;
     }
     let named = words.iter().any(|word| {
@@ -101,7 +107,7 @@ fn words(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_secret_header, is_secret_name};
+    use super::{is_secret_header, is_secret_name, takes_secret};
 
     #[test]
     fn names_of_secrets() {
@@ -149,21 +155,27 @@ mod tests {
             "--token-path",
             "AWS_ACCESS_KEY_ID",
             "--key",
-            "--no-auth",
-            "--enable-auth",
             "--monkey",
             "--pass-through",
             "--sigma",
             "",
             "--",
             "-",
-            "--disable-token-auth",
             "PATH",
             "--auth-type",
         ];
         for name in plain {
             assert!(!is_secret_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn switches_take_nothing() {
+        for switch in ["--no-auth", "--enable-auth", "--disable-token-auth"] {
+            assert!(!takes_secret(switch), "{switch}");
+            assert!(is_secret_name(switch), "{switch}");
+        }
+        assert!(takes_secret("--auth"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::{
     fs,
+    io::{Read, Write},
     os::unix::fs::symlink,
     path::Path,
     process::{Child, Command, Stdio},
@@ -122,23 +123,25 @@ impl Drop for Running {
 #[test]
 fn a_real_process() {
     let mut command = Command::new("cat");
-    let child = command
+    command
         .arg("--")
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn();
-    let running = Running(child.expect("cat runs"));
-    // `spawn` returns after the child's `execve`.
+        .stdout(Stdio::piped());
+    let mut running = Running(command.spawn().expect("cat runs"));
+    // Its answer proves that `execve` is over, name and all.
+    let mut echo = [0];
+    let (input, output) = (running.0.stdin.as_mut(), running.0.stdout.as_mut());
+    input.expect("piped").write_all(b"x").expect("writes");
+    output.expect("piped").read_exact(&mut echo).expect("reads");
+
     let at = clock::boottime_ns();
     let mut proc = ProcFs::at(Path::new("/proc"));
     let image = proc
         .image(running.0.id(), name("cat"), at)
         .expect("it runs");
+    let executable = image.executable.as_deref();
     assert!(
-        image
-            .executable
-            .as_deref()
-            .is_some_and(|path| path.ends_with("/cat")),
+        executable.is_some_and(|path| path.ends_with("/cat")),
         "{image:?}"
     );
     assert_eq!(image.command_line.as_deref(), Some("cat --"));
