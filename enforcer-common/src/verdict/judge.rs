@@ -104,7 +104,7 @@ fn destinations(header: &Page, dst: Addr) -> (Family, Option<Family>) {
     match Addr::embedded(hi, lo) {
         EmbeddedV4::None => (Family::V6(hi, lo), None),
         EmbeddedV4::Only(v4) => (Family::V4(v4), None),
-        EmbeddedV4::Also(v4) => (Family::V6(hi, lo), Some(Family::V4(v4))),
+        EmbeddedV4::Also(v4) => (Family::V4(v4), Some(Family::V6(hi, lo))),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     predicates::{Bits, Predicates, asks_where, asn_fits, location_fits, range_fits},
 };
 use crate::{
-    geo::{Database, Location, LocationId, SpecialRange, special},
+    geo::{Asn, Database, Location, LocationId, SpecialRange, special},
     policy::Cidr,
 };
 
@@ -138,6 +138,9 @@ struct GeoRows {
     special: Bits,
 }
 
+/// Stands for every ASN that no peer names: they need not be told apart. RFC 7607 reserves 0.
+const NO_ONE: Asn = Asn(0);
+
 /// The layers, with what both families share.
 struct Layers<'a, 'p> {
     predicates: &'p Predicates<'a>,
@@ -157,7 +160,10 @@ impl<'a, 'p> Layers<'a, 'p> {
         let mut reduced = Interner::new();
         let features = input.geo.databases.iter().map(|database| {
             let locations = database.locations.iter().map(|location| {
-                let asn = location.asn.filter(|asn| asns.binary_search(asn).is_ok());
+                let named = |asn| asns.binary_search(&asn).is_ok();
+                let asn = location
+                    .asn
+                    .map(|asn| if named(asn) { asn } else { NO_ONE });
                 reduced.id(Location { asn, ..*location })
             });
             locations.collect()
@@ -255,7 +261,7 @@ impl<'a, 'p> Layers<'a, 'p> {
                 geo.id(GeoRows {
                     ordinary: predicates.row(|_, peer| location_fits(peer, &locations, agreement)),
                     special: predicates
-                        .row(|_, peer| !asks_where(peer) && asn_fits(peer, &locations)),
+                        .row(|_, peer| !asks_where(peer) && asn_fits(peer, &locations, agreement)),
                 })
             })
             .collect();

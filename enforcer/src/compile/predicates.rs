@@ -48,7 +48,7 @@ impl<'a> Predicates<'a> {
         bits.into()
     }
 
-    /// ASNs that any peer names, sorted: others need not be told apart.
+    /// ASNs that any peer names, sorted.
     pub(super) fn asns(&self) -> Vec<Asn> {
         let mut asns: Vec<Asn> = self
             .distinct
@@ -115,7 +115,7 @@ impl<'a> PeerKey<'a> {
 /// Whether what the databases say of an address is what the peer asks for, leaving special-purpose
 /// ranges and networks aside.
 pub(super) fn location_fits(peer: &Peer, locations: &[Location], agreement: Agreement) -> bool {
-    country_fits(peer, locations, agreement) && asn_fits(peer, locations)
+    country_fits(peer, locations, agreement) && asn_fits(peer, locations, agreement)
 }
 
 fn country_fits(peer: &Peer, locations: &[Location], agreement: Agreement) -> bool {
@@ -125,13 +125,17 @@ fn country_fits(peer: &Peer, locations: &[Location], agreement: Agreement) -> bo
         .all(|countries| GeoSet::in_countries(locations, countries, peer.anycast, agreement))
 }
 
-/// Whether any of `locations` has one of the peer's ASNs.
-pub(super) fn asn_fits(peer: &Peer, locations: &[Location]) -> bool {
+/// Whether the databases that know the ASN name the peer's, as for countries.
+pub(super) fn asn_fits(peer: &Peer, locations: &[Location], agreement: Agreement) -> bool {
     let Some(asns) = &peer.asns else { return true };
-    locations
+    let mut known = locations
         .iter()
         .filter_map(|location| location.asn)
-        .any(|asn| asns.contains(&asn))
+        .peekable();
+    match agreement {
+        Agreement::All => known.peek().is_some() && known.all(|asn| asns.contains(&asn)),
+        Agreement::Any => known.any(|asn| asns.contains(&asn)),
+    }
 }
 
 /// Whether the peer asks where an address is. A special-purpose address is nowhere.

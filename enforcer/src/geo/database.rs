@@ -73,7 +73,10 @@ impl GeoSet {
         if !anycast && locations.iter().any(|location| location.anycast) {
             return false;
         }
-        let mut known = locations.iter().filter_map(|location| location.country).peekable();
+        let mut known = locations
+            .iter()
+            .filter_map(|location| location.country)
+            .peekable();
         match agreement {
             Agreement::All => known.peek().is_some() && known.all(|c| countries.contains(c)),
             Agreement::Any => known.any(|c| countries.contains(c)),
