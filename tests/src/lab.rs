@@ -4,8 +4,10 @@
 //! It needs root. Without it every constructor fails and says so: a test that cannot run has not
 //! passed.
 
+mod arrival;
 mod cgroup;
 mod confined;
+mod echo;
 mod netns;
 mod peer;
 mod recorder;
@@ -19,11 +21,12 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+pub use arrival::Arrival;
 pub use cgroup::{Cgroup, PREFIX, mount};
 pub use confined::{Confined, ConfinedRun};
 pub use netns::NetNs;
 pub use peer::{PORTS, Peer};
-pub use recorder::{Arrival, Recorder};
+pub use recorder::Recorder;
 pub use run::{Held, Probe};
 pub use world::{CLIENT_V4, CLIENT_V6, GATEWAY_V4, GATEWAY_V6, LINK, World};
 
