@@ -48,3 +48,6 @@ pub fn mmdb_bytes() -> Result<Vec<u8>, GeoError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,3 +100,6 @@ fn says_nothing(reader: &Reader<&[u8]>, path: &Path) -> Result<GeoError, MaxMind
         fields: fields.unwrap_or_default().into_keys().collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,3 +203,6 @@ fn judged(address: Addr) -> (Addr, Option<Addr>) {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
