@@ -10,6 +10,8 @@ mod counters;
 mod event;
 mod ids;
 mod image;
+#[cfg(feature = "user")]
+mod pod;
 mod tag;
 
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
@@ -17,9 +19,8 @@ pub use counters::{Counter, LossCause};
 pub use event::{Event, FlowCount, FlowKey};
 pub use ids::{Atom, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
 pub use image::{
-    CLASS_SLOTS, ClassEntry, Fence, ImageHeader, ListEntry, MATRIX_INLINE_AUDIT,
-    MATRIX_INLINE_DENY, MatrixEntry, Node, PAGE_BYTES, PAGE_WORDS, Page, TAIL_ENTRIES_PER_PAGE,
-    TAIL_PAGES, TailEntry,
+    CLASS_SLOTS, ClassEntry, Fence, ImageHeader, MatrixEntry, Node, Outcome, PAGE_BYTES,
+    PAGE_WORDS, Page, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
 pub use tag::{Stance, Tag};
 

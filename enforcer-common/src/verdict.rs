@@ -3,6 +3,7 @@
 mod decide;
 mod decision;
 mod flow;
+mod judge;
 mod locate;
 mod search;
 mod tables;
@@ -10,5 +11,6 @@ mod tables;
 pub use decide::decide;
 pub use decision::{Decision, Fault, Reason, Verdict};
 pub use flow::Flow;
+pub use judge::{Judgement, judge};
 pub use locate::locate;
-pub use tables::Tables;
+pub use tables::{Pages, Tables};

@@ -14,5 +14,10 @@
 //! `enforcer-common` (bytes and decision), in [`daemon`] (the composition root) and in provenance
 //! (rule id to file and line), which is plain data.
 
+pub mod cli;
+pub mod compile;
+pub mod events;
 pub mod geo;
+#[cfg(feature = "kernel")]
+pub mod kernel;
 pub mod policy;

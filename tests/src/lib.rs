@@ -1,1 +1,13 @@
-//! Tests.
+//! What the tests stand on, and nothing that ships.
+//!
+//! * [`model`]: the naive reference that decides what is right.
+//! * [`cases`]: the fixed table of flows on both sides of each clause.
+//! * [`arb`]: strategies for policies, databases and flows.
+//! * [`lab`]: a machine and a world to test in, gone when the test is.
+//! * [`probe`]: the client that runs confined and tries to get out.
+
+pub mod arb;
+pub mod cases;
+pub mod lab;
+pub mod model;
+pub mod probe;

@@ -1,18 +1,47 @@
-//! Chores of the project, one file per verb.
+//! The verbs of development: `cargo xtask VERB`. One file for each.
 
+mod arch;
+mod build;
+mod check;
+mod cmd;
 mod geo;
+mod setup;
+mod test;
+mod tree;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Development of enforcer
 #[derive(Parser)]
-#[command(about = "Chores of the project")]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 enum Verb {
+    /// Find or install what builds and tests need
+    Setup,
+    /// Build target/release/enforcer
+    Build,
+    /// Everything about the tree that a machine can judge
+    Check(check::Args),
+    /// Run the tests, those that need root included
+    Test(test::Args),
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Verb::parse() {
+fn main() -> ExitCode {
+    let outcome = match Verb::parse() {
+        Verb::Setup => setup::run().map(drop),
+        Verb::Build => build::run(),
+        Verb::Check(args) => check::run(&args),
+        Verb::Test(args) => test::run(&args),
         Verb::Geo(args) => geo::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -110,13 +110,30 @@ impl Addr {
         self.0
     }
 
+    /// The high and the low 64 bits, host order.
+    #[inline(always)]
+    #[must_use]
+    pub const fn halves(self) -> (u64, u64) {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
+        let hi = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let lo = u64::from_be_bytes([i, j, k, l, m, n, o, p]);
+        (hi, lo)
+    }
+
+    /// An address from its [`halves`](Self::halves).
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_halves(hi: u64, lo: u64) -> Self {
+        let [a, b, c, d, e, f, g, h] = hi.to_be_bytes();
+        let [i, j, k, l, m, n, o, p] = lo.to_be_bytes();
+        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+    }
+
     /// The table to look in, with v4-mapped addresses as IPv4.
     #[inline(always)]
     #[must_use]
     pub fn family(self) -> Family {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
-        let hi = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        let lo = u64::from_be_bytes([i, j, k, l, m, n, o, p]);
+        let (hi, lo) = self.halves();
         if hi == 0 && lo >> 32 == 0xffff {
             Family::V4(lo as u32)
         } else {

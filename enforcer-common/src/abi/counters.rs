@@ -4,24 +4,20 @@
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Counter {
-    /// Decisions that allowed.
-    Allowed = 0,
-    /// Decisions that denied.
-    Denied = 1,
-    /// Decisions that allowed only because a policy is in audit mode.
-    WouldDeny = 2,
-    /// Packets of unknown cgroups that were held.
-    Held = 3,
-    /// Packets that passed as replies to what the other side opened.
-    Replies = 4,
     /// Flows of untagged cgroups, passed untouched.
-    Untagged = 5,
+    Untagged = 0,
+    /// Flows that pass whatever the policies say: loopback, released cgroups, link housekeeping.
+    Passed = 1,
+    /// Flows of unknown cgroups: held, denied or allowed as their managed root says.
+    Unknown = 2,
+    /// Flows refused because the workload is isolated.
+    Isolated = 3,
+    /// Flows that passed as replies to what the other side opened.
+    Replies = 4,
     /// Events that found the ring full. Their flow is still counted in `FLOWS`.
-    LostRingFull = 6,
+    LostRingFull = 5,
     /// Refused packets whose flow found no room in `FLOWS`; the decision is still counted.
-    LostFlowsFull = 7,
-    /// Inbound UDP exchanges that could not be remembered: their reply may be judged.
-    LostReplyFull = 8,
+    LostFlowsFull = 6,
     /// First fault; see [`Fault`](crate::verdict::Fault). One counter each from here on.
     FaultBase = 16,
 }
@@ -38,15 +34,12 @@ pub enum LossCause {
     RingFull,
     /// The flow table was full.
     FlowsFull,
-    /// The reply table was full.
-    ReplyFull,
 }
 
 impl LossCause {
     /// Every cause with its counter and label.
-    pub const ALL: [(Self, Counter, &'static str); 3] = [
+    pub const ALL: [(Self, Counter, &'static str); 2] = [
         (Self::RingFull, Counter::LostRingFull, "ring_full"),
         (Self::FlowsFull, Counter::LostFlowsFull, "flow_table_full"),
-        (Self::ReplyFull, Counter::LostReplyFull, "reply_table_full"),
     ];
 }

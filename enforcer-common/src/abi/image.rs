@@ -16,14 +16,14 @@
 //! * **Tail**: [`TailEntry`]s sorted by address, for the /64s that hold more than one atom
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
-//! * **Lists**: [`ListEntry`]s, two words each.
+//! * **Lists**: buckets of [`Segment`]s, sorted by protocol and port.
 //!
-//! A bucket has a power of two of entries (the last one repeated), starts with `rest` 0, and lies
+//! A bucket has a power of two of entries (the last one repeated), starts with the least key, and lies
 //! in one page, so a search is branch-free and touches one map value.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::ids::{Atom, ClassId, Port, Proto, RuleId};
+use super::ids::{Atom, ClassId, Ports, Proto, RuleId};
 
 /// 32-bit words of a page: what 16 bits can address.
 pub const PAGE_WORDS: usize = 1 << 16;
@@ -200,36 +200,67 @@ impl Node {
     }
 }
 
-/// Bit of an inline [`MatrixEntry`] and of a [`ListEntry`]: the action is deny.
-pub const MATRIX_INLINE_DENY: u32 = 1 << 30;
-/// Bit of an inline [`MatrixEntry`]: a policy in audit mode would deny.
-pub const MATRIX_INLINE_AUDIT: u32 = 1 << 29;
+/// A decision in a word.
+///
+/// ```text
+/// 1 | deny:1 | audit:1 | unused:13 | rule:16
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Outcome {
+    /// Deny, or allow.
+    pub deny: bool,
+    /// Allowed, but `rule` belongs to a policy in audit mode and would deny.
+    pub audit: bool,
+    /// The rule that decided.
+    pub rule: RuleId,
+}
+
+impl Outcome {
+    const MARK: u32 = 1 << 31;
+    const DENY: u32 = 1 << 30;
+    const AUDIT: u32 = 1 << 29;
+
+    /// Packs it into a word.
+    #[must_use]
+    pub fn pack(self) -> u32 {
+        let deny = if self.deny { Self::DENY } else { 0 };
+        let audit = if self.audit { Self::AUDIT } else { 0 };
+        Self::MARK | deny | audit | u32::from(self.rule.0)
+    }
+
+    /// Reads a word; `None` when it is not an outcome.
+    #[inline(always)]
+    #[must_use]
+    pub fn unpack(word: u32) -> Option<Self> {
+        if word & Self::MARK == 0 {
+            return None;
+        }
+        Some(Self {
+            deny: word & Self::DENY != 0,
+            audit: word & Self::AUDIT != 0,
+            rule: RuleId(word as u16),
+        })
+    }
+}
 
 /// What one class says of one atom.
 ///
 /// ```text
-/// decision  1 | deny:1 | audit:1 | unused:13 | rule:16
-/// list      0 | page:8 | offset:16 | length:7              offset in double words
+/// outcome   as above
+/// list      0 | page:8 | offset:16 | steps:5 | unused:2    offset in double words
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatrixEntry {
     /// Every flow gets the same decision.
-    Decision {
-        /// Deny, or allow.
-        deny: bool,
-        /// Allowed, but a policy in audit mode would deny; `rule` is that policy's.
-        audit: bool,
-        /// The rule that decided.
-        rule: RuleId,
-    },
-    /// A list decides.
+    Outcome(Outcome),
+    /// It depends on protocol and port: a bucket of `1 << steps` [`Segment`]s.
     List {
         /// Page number.
         page: u8,
-        /// First entry, in double words.
+        /// First segment, in double words.
         offset: u16,
-        /// Number of entries, at most [`ListEntry::MAX`].
-        length: u8,
+        /// Binary logarithm of the number of segments, at most 15.
+        steps: u8,
     },
 }
 
@@ -238,16 +269,12 @@ impl MatrixEntry {
     #[must_use]
     pub fn pack(self) -> u32 {
         match self {
-            Self::Decision { deny, audit, rule } => {
-                let deny = if deny { MATRIX_INLINE_DENY } else { 0 };
-                let audit = if audit { MATRIX_INLINE_AUDIT } else { 0 };
-                1 << 31 | deny | audit | u32::from(rule.0)
-            }
+            Self::Outcome(outcome) => outcome.pack(),
             Self::List {
                 page,
                 offset,
-                length,
-            } => u32::from(page) << 23 | u32::from(offset) << 7 | u32::from(length),
+                steps,
+            } => u32::from(page) << 23 | u32::from(offset) << 7 | u32::from(steps) << 2,
         }
     }
 
@@ -255,90 +282,54 @@ impl MatrixEntry {
     #[inline(always)]
     #[must_use]
     pub fn unpack(word: u32) -> Self {
-        if word >> 31 == 1 {
-            Self::Decision {
-                deny: word & MATRIX_INLINE_DENY != 0,
-                audit: word & MATRIX_INLINE_AUDIT != 0,
-                rule: RuleId(word as u16),
-            }
-        } else {
-            Self::List {
+        match Outcome::unpack(word) {
+            Some(outcome) => Self::Outcome(outcome),
+            None => Self::List {
                 page: (word >> 23) as u8,
                 offset: (word >> 7) as u16,
-                length: (word & 0x7f) as u8,
-            }
+                steps: (word >> 2) as u8 & 31,
+            },
         }
     }
 }
 
-/// One conditional entry of a decision list, in a double word.
+/// A run of protocols and ports with one outcome, in a double word.
 ///
 /// ```text
-/// rule:16 | low port:16 | high port:16 | protocol:8 | flags:8
+/// unused:7 | protocol:8 | no port:1 | port:16 | outcome:32
 /// ```
 ///
-/// A list is one section for each policy of the class; each section ends with an entry without a
-/// condition. In a section the first match wins. A match that allows goes on with the next section:
-/// every policy must allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListEntry {
-    /// The rule that decides when this matches.
-    pub rule: RuleId,
-    /// The protocol, or `Proto(0)` for every one.
-    pub proto: Proto,
-    /// The ports, inclusive; `None` matches every port and protocols without ports.
-    pub ports: Option<(Port, Port)>,
-    /// Deny, or allow.
-    pub deny: bool,
-    /// The policy is in audit mode.
-    pub audit: bool,
-    /// First entry of a policy's section.
-    pub starts_section: bool,
+/// It holds from its key to the next segment's. A decision list (one section for each policy, the
+/// first match of a section decides, every policy must allow) is flattened into segments when it is
+/// compiled, so the kernel searches where it would have to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Segment {
+    /// [`Segment::key`] of its first protocol and port.
+    pub key: u32,
+    /// What it says.
+    pub outcome: Outcome,
 }
 
-impl ListEntry {
-    /// Most entries of a list.
-    pub const MAX: usize = 127;
+impl Segment {
+    /// Keys are below this.
+    pub const KEYS: u32 = 1 << 25;
 
-    const DENY: u8 = 1;
-    const AUDIT: u8 = 2;
-    const PORTS: u8 = 4;
-    const SECTION: u8 = 8;
+    /// Orders flows by protocol, then by port; a flow whose port is absent or unknown comes after
+    /// all ports of its protocol.
+    #[inline(always)]
+    #[must_use]
+    pub fn key(proto: Proto, ports: Ports) -> u32 {
+        let slot = match ports {
+            Ports::Is(port) => u32::from(port.0),
+            Ports::Absent | Ports::Unknown => 1 << 16,
+        };
+        u32::from(proto.0) << 17 | slot
+    }
 
     /// Packs it into a double word.
     #[must_use]
     pub fn pack(self) -> u64 {
-        let (low, high) = self.ports.unwrap_or((Port(0), Port(0)));
-        let mut flags = 0;
-        flags |= if self.deny { Self::DENY } else { 0 };
-        flags |= if self.audit { Self::AUDIT } else { 0 };
-        flags |= if self.ports.is_some() { Self::PORTS } else { 0 };
-        flags |= if self.starts_section {
-            Self::SECTION
-        } else {
-            0
-        };
-        u64::from(self.rule.0) << 48
-            | u64::from(low.0) << 32
-            | u64::from(high.0) << 16
-            | u64::from(self.proto.0) << 8
-            | u64::from(flags)
-    }
-
-    /// Reads a double word.
-    #[inline(always)]
-    #[must_use]
-    pub fn unpack(double: u64) -> Self {
-        let flags = double as u8;
-        let ports = (Port((double >> 32) as u16), Port((double >> 16) as u16));
-        Self {
-            rule: RuleId((double >> 48) as u16),
-            proto: Proto((double >> 8) as u8),
-            ports: (flags & Self::PORTS != 0).then_some(ports),
-            deny: flags & Self::DENY != 0,
-            audit: flags & Self::AUDIT != 0,
-            starts_section: flags & Self::SECTION != 0,
-        }
+        u64::from(self.key) << 32 | u64::from(self.outcome.pack())
     }
 }
 
@@ -377,69 +368,4 @@ impl ClassEntry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Atom, ListEntry, MatrixEntry, Node, Port, Proto, RuleId};
-
-    #[test]
-    fn nodes_survive_packing() {
-        for node in [
-            Node::Leaf(Atom(0)),
-            Node::Leaf(Atom::SPLIT),
-            Node::Bucket {
-                page: 255,
-                offset: u16::MAX,
-                steps: 16,
-            },
-            Node::Inner {
-                page: 1,
-                offset: 256,
-            },
-        ] {
-            assert_eq!(Node::unpack(node.pack()), node);
-        }
-    }
-
-    #[test]
-    fn matrix_entries_survive_packing() {
-        for entry in [
-            MatrixEntry::Decision {
-                deny: true,
-                audit: false,
-                rule: RuleId(u16::MAX),
-            },
-            MatrixEntry::Decision {
-                deny: false,
-                audit: true,
-                rule: RuleId(1),
-            },
-            MatrixEntry::List {
-                page: 255,
-                offset: u16::MAX,
-                length: 127,
-            },
-        ] {
-            assert_eq!(MatrixEntry::unpack(entry.pack()), entry);
-        }
-    }
-
-    #[test]
-    fn list_entries_survive_packing() {
-        for ports in [
-            None,
-            Some((Port(0), Port(u16::MAX))),
-            Some((Port(443), Port(443))),
-        ] {
-            for bits in 0..8 {
-                let entry = ListEntry {
-                    rule: RuleId(0xabcd),
-                    proto: Proto::TCP,
-                    ports,
-                    deny: bits & 1 != 0,
-                    audit: bits & 2 != 0,
-                    starts_section: bits & 4 != 0,
-                };
-                assert_eq!(ListEntry::unpack(entry.pack()), entry);
-            }
-        }
-    }
-}
+mod tests;

@@ -23,6 +23,9 @@
 //!      says so and names the rule.
 //!    * A packet that does not carry its port (a later fragment) matches a rule that denies a port
 //!      and not one that allows a port: what cannot be told is not an allow.
+//!
+//!    The list was flattened by the compiler into runs of protocols and ports, each with its outcome,
+//!    so here it is one search.
 //! 7. **Replies.** A flow that would be refused passes if it answers what the other side opened (a
 //!    TCP connection the workload accepted, a UDP packet of the last 30 seconds), unless one of its
 //!    policies says `replies: judge`.
@@ -32,13 +35,9 @@
 use super::{
     decision::{Decision, Fault, Reason, Verdict},
     flow::Flow,
-    locate::locate,
     tables::Tables,
 };
-use crate::abi::{
-    Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, ListEntry, MatrixEntry,
-    Nat64Prefix, Page, Ports, Proto, Stance, Tag,
-};
+use crate::abi::{Segment, Stance, Tag};
 
 /// Decides one flow. See the text above.
 #[inline(always)]
@@ -53,173 +52,29 @@ pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
     if flow.dst.is_loopback() {
         return Decision::because(Verdict::Allow, Reason::Loopback);
     }
+    if tag.isolated_until != 0 && tables.now_ns() < tag.isolated_until {
+        return Decision::because(Verdict::Deny, Reason::Isolated);
+    }
     match stance {
         Stance::Release => Decision::because(Verdict::Allow, Reason::Released),
         Stance::UnknownHold => Decision::because(Verdict::Hold, Reason::Unknown),
         Stance::UnknownDeny => Decision::because(Verdict::Deny, Reason::Unknown),
         Stance::UnknownAllow => Decision::because(Verdict::Allow, Reason::Unknown),
-        Stance::Judge => judge(tables, &tag, flow),
+        Stance::Judge => decide_by_policy(tables, &tag, flow),
     }
 }
 
 #[inline(always)]
-fn judge<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
-    if tag.isolated_until != 0 && tables.now_ns() < tag.isolated_until {
-        return Decision::because(Verdict::Deny, Reason::Isolated);
-    }
-    let Some(header) = tables.page(0) else {
-        return Decision::fault(Fault::NoImage);
+fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
+    let judgement = tables.judge(tag.class, flow.dst, Segment::key(flow.proto, flow.ports));
+    let outcome = match judgement.outcome {
+        Ok(outcome) => outcome,
+        Err(fault) => return Decision::fault(fault),
     };
-    if u32::from(tag.class.0) >= header.word(ImageHeader::CLASSES) {
-        return Decision::fault(Fault::NoClass);
-    }
-    let class = ClassEntry::unpack(header.word(ClassEntry::place(tag.class)));
-    if !class.present {
-        return Decision::fault(Fault::NoClass);
-    }
-    let (first, second) = destinations(header, flow.dst);
-    let mut decision = judge_address(tables, header, tag.class, first, flow);
-    if let Some(second) = second
-        && decision.verdict == Verdict::Allow
-    {
-        let other = judge_address(tables, header, tag.class, second, flow);
-        if other.verdict == Verdict::Deny || other.would_deny {
-            decision = other;
-        }
-    }
-    if decision.verdict == Verdict::Deny
-        && decision.reason == Reason::Rule
-        && !class.judge_replies
-        && tables.is_reply(flow)
-    {
+    let mut decision = Decision::ruled(outcome);
+    if outcome.deny && !judgement.judge_replies && tables.is_reply(flow) {
         decision.verdict = Verdict::Allow;
         decision.reason = Reason::Reply;
     }
     decision
-}
-
-/// The address that the packet ends at, and a second one where it may end at either.
-#[inline(always)]
-fn destinations(header: &Page, dst: Addr) -> (Family, Option<Family>) {
-    let (hi, lo) = match dst.family() {
-        Family::V4(_) => return (dst.family(), None),
-        Family::V6(hi, lo) => (hi, lo),
-    };
-    let own_nat64 = header.word(ImageHeader::NAT64_COUNT);
-    for slot in 0..ImageHeader::NAT64_SLOTS {
-        if u32::from(slot) >= own_nat64 {
-            break;
-        }
-        if let Some(v4) = nat64_prefix(header, slot).unwrap(hi, lo) {
-            return (Family::V4(v4), None);
-        }
-    }
-    match Addr::embedded(hi, lo) {
-        EmbeddedV4::None => (Family::V6(hi, lo), None),
-        EmbeddedV4::Only(v4) => (Family::V4(v4), None),
-        EmbeddedV4::Also(v4) => (Family::V4(v4), Some(Family::V6(hi, lo))),
-    }
-}
-
-#[inline(always)]
-fn nat64_prefix(header: &Page, slot: u16) -> Nat64Prefix {
-    let word = ImageHeader::NAT64 + slot * 6;
-    Nat64Prefix {
-        hi: header.double(word / 2),
-        lo: header.double(word / 2 + 1),
-        len: header.word(word + 4),
-        reserved: 0,
-    }
-}
-
-#[inline(always)]
-fn judge_address<T: Tables>(
-    tables: &T,
-    header: &Page,
-    class: ClassId,
-    address: Family,
-    flow: &Flow,
-) -> Decision {
-    let atom = match locate(tables, header, address) {
-        Ok(atom) => atom,
-        Err(fault) => return Decision::fault(fault),
-    };
-    let atoms = header.word(ImageHeader::ATOMS);
-    let cell = u32::from(class.0)
-        .wrapping_mul(atoms)
-        .wrapping_add(u32::from(atom.0));
-    let number = header.word(ImageHeader::MATRIX).wrapping_add(cell >> 16);
-    let Some(matrix) = tables.page(number) else {
-        return Decision::fault(Fault::NoPage);
-    };
-    match MatrixEntry::unpack(matrix.word(cell as u16)) {
-        MatrixEntry::Decision { deny, audit, rule } => Decision {
-            verdict: if deny { Verdict::Deny } else { Verdict::Allow },
-            reason: Reason::Rule,
-            rule,
-            would_deny: audit,
-        },
-        MatrixEntry::List {
-            page,
-            offset,
-            length,
-        } => match tables.page(u32::from(page)) {
-            Some(page) => walk(page, offset, length, flow.proto, flow.ports),
-            None => Decision::fault(Fault::NoPage),
-        },
-    }
-}
-
-/// Walks a decision list, one section for each policy.
-#[inline(always)]
-fn walk(page: &Page, offset: u16, length: u8, proto: Proto, ports: Ports) -> Decision {
-    // What the policies so far agree on. An empty list is not an allow.
-    let mut decision = Decision::fault(Fault::BadList);
-    // This policy has allowed; its remaining entries do not matter.
-    let mut section_done = false;
-    for index in 0..ListEntry::MAX as u16 {
-        if index >= u16::from(length) {
-            return decision;
-        }
-        let entry = ListEntry::unpack(page.double(offset.wrapping_add(index)));
-        if entry.starts_section {
-            section_done = false;
-        }
-        if section_done || !matches(&entry, proto, ports) {
-            continue;
-        }
-        section_done = true;
-        if entry.deny && !entry.audit {
-            return Decision {
-                verdict: Verdict::Deny,
-                reason: Reason::Rule,
-                rule: entry.rule,
-                would_deny: false,
-            };
-        }
-        // The first policy that would deny is the one to name; otherwise the first that allows.
-        let first = decision.reason != Reason::Rule;
-        if first || (entry.deny && !decision.would_deny) {
-            decision = Decision {
-                verdict: Verdict::Allow,
-                reason: Reason::Rule,
-                rule: entry.rule,
-                would_deny: entry.deny,
-            };
-        }
-    }
-    decision
-}
-
-#[inline(always)]
-fn matches(entry: &ListEntry, proto: Proto, ports: Ports) -> bool {
-    if entry.proto != Proto(0) && entry.proto != proto {
-        return false;
-    }
-    match (entry.ports, ports) {
-        (None, _) => true,
-        (Some(_), Ports::Absent) => false,
-        (Some(_), Ports::Unknown) => entry.deny,
-        (Some((low, high)), Ports::Is(port)) => low <= port && port <= high,
-    }
 }

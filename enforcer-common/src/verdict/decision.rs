@@ -1,4 +1,4 @@
-use crate::abi::{Counter, RuleId};
+use crate::abi::{Counter, Outcome, RuleId};
 
 /// What happens to the flow.
 #[repr(u8)]
@@ -62,7 +62,7 @@ pub enum Fault {
     NoPage = 3,
     /// An index word that no version wrote.
     BadNode = 4,
-    /// A decision list without an end.
+    /// A decision list that no version wrote.
     BadList = 5,
     /// A packet whose headers cannot be followed.
     BadPacket = 6,
@@ -85,6 +85,23 @@ impl Fault {
         (Self::SourceRoute, "source_route"),
         (Self::RoutingHeader, "routing_header"),
     ];
+
+    /// The fault of a byte; an unknown one counts as a bad list.
+    #[inline(always)]
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::NoImage,
+            1 => Self::BadTag,
+            2 => Self::NoClass,
+            3 => Self::NoPage,
+            4 => Self::BadNode,
+            6 => Self::BadPacket,
+            7 => Self::SourceRoute,
+            8 => Self::RoutingHeader,
+            _ => Self::BadList,
+        }
+    }
 
     /// Index into the `COUNTERS` array.
     #[inline(always)]
@@ -178,6 +195,33 @@ impl Decision {
         }
     }
 
+    /// What a rule says.
+    #[inline(always)]
+    #[must_use]
+    pub const fn ruled(outcome: Outcome) -> Self {
+        Self {
+            verdict: if outcome.deny {
+                Verdict::Deny
+            } else {
+                Verdict::Allow
+            },
+            reason: Reason::Rule,
+            rule: outcome.rule,
+            would_deny: outcome.audit,
+        }
+    }
+
+    /// All of it in a word, for programs that can return no more: rule, reason, `would_deny` and
+    /// verdict, from the highest bit down.
+    #[inline(always)]
+    #[must_use]
+    pub fn pack(&self) -> u32 {
+        u32::from(self.rule.0) << 16
+            | u32::from(self.reason.to_byte()) << 8
+            | u32::from(self.would_deny) << 7
+            | self.verdict as u32
+    }
+
     /// A fault denies: a decision that cannot be made is not an allow.
     #[inline(always)]
     #[must_use]
@@ -199,6 +243,7 @@ mod tests {
         }
         for (index, (fault, label)) in Fault::ALL.into_iter().enumerate() {
             assert_eq!(fault as usize, index, "{label}");
+            assert_eq!(Fault::from_byte(fault as u8), fault);
             assert_eq!(
                 Reason::from_byte(Reason::Fault(fault).to_byte()),
                 Some(Reason::Fault(fault))

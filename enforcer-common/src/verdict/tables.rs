@@ -1,13 +1,19 @@
-use super::Flow;
-use crate::abi::{Page, Tag};
+use super::{Flow, judge::Judgement};
+use crate::abi::{Addr, ClassId, Page, Tag};
+
+/// One image.
+pub trait Pages {
+    /// A page of the image. All pages of one decision come from one image.
+    fn page(&self, number: u32) -> Option<&Page>;
+}
 
 /// Everything a verdict may ask. The kernel answers from maps, userspace from memory.
 pub trait Tables {
     /// The tag of the flow's cgroup, else of its nearest tagged ancestor.
     fn tag(&self, flow: &Flow) -> Option<Tag>;
 
-    /// A page of the image in force. All pages of one decision come from one image.
-    fn page(&self, number: u32) -> Option<&Page>;
+    /// [`judge()`](super::judge()) over the image in force.
+    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement;
 
     /// Whether the flow answers what the other side opened. Asked only of flows that would be
     /// refused.

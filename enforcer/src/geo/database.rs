@@ -96,3 +96,26 @@ impl DatabaseInfo {
         self.age(now) > Self::MAX_AGE
     }
 }
+
+impl GeoSet {
+    /// The agreement semantics.
+    #[must_use]
+    pub fn in_countries(
+        locations: &[Location],
+        countries: &super::CountrySet,
+        anycast: bool,
+        agreement: Agreement,
+    ) -> bool {
+        if !anycast && locations.iter().any(|location| location.anycast) {
+            return false;
+        }
+        let mut known = locations
+            .iter()
+            .filter_map(|location| location.country)
+            .peekable();
+        match agreement {
+            Agreement::All => known.peek().is_some() && known.all(|c| countries.contains(c)),
+            Agreement::Any => known.any(|c| countries.contains(c)),
+        }
+    }
+}

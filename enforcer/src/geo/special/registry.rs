@@ -1,5 +1,8 @@
 //! The rows themselves.
 //!
+//! A row that its registry calls globally reachable (AS112, AMT, relays) is special all the same: it
+//! is announced from many places and says nothing of a jurisdiction.
+//!
 //! IANA IPv4 Special-Purpose Address Registry as of 2025-10-09 and IANA IPv6 Special-Purpose
 //! Address Registry as of 2026-09-08, with each row's own source. What they leave to other
 //! registries is added with its source: multicast (RFC 5771, RFC 4291) and the IPv6 space that is
@@ -14,7 +17,7 @@ pub(super) struct Row {
     pub(super) first: u128,
     /// Prefix length in bits of its own family.
     pub(super) length: u8,
-    /// `None`: the registry calls it globally reachable.
+    /// `None`: ordinary addresses.
     pub(super) range: Option<SpecialRange>,
 }
 
@@ -56,16 +59,16 @@ pub(super) const V4: &[Row] = &[
     v4([192, 0, 0, 0], 24, Some(Reserved)),       // RFC 6890, 2.1
     v4([192, 0, 0, 0], 29, Some(Reserved)),       // RFC 7335
     v4([192, 0, 0, 8], 32, Some(Reserved)),       // RFC 7600
-    v4([192, 0, 0, 9], 32, None),                 // PCP anycast, RFC 7723
-    v4([192, 0, 0, 10], 32, None),                // TURN anycast, RFC 8155
+    v4([192, 0, 0, 9], 32, Some(Reserved)),       // PCP anycast, RFC 7723
+    v4([192, 0, 0, 10], 32, Some(Reserved)),      // TURN anycast, RFC 8155
     v4([192, 0, 0, 170], 31, Some(Reserved)),     // RFC 8880, RFC 7050
     v4([192, 0, 2, 0], 24, Some(Reserved)),       // RFC 5737
-    v4([192, 31, 196, 0], 24, None),              // AS112, RFC 7535
-    v4([192, 52, 193, 0], 24, None),              // AMT, RFC 7450
+    v4([192, 31, 196, 0], 24, Some(Reserved)),    // AS112, RFC 7535
+    v4([192, 52, 193, 0], 24, Some(Reserved)),    // AMT, RFC 7450
     v4([192, 88, 99, 0], 24, Some(Reserved)),     // deprecated 6to4 relays, RFC 7526
     v4([192, 88, 99, 2], 32, Some(Reserved)),     // RFC 6751
     v4([192, 168, 0, 0], 16, Some(Private)),      // RFC 1918
-    v4([192, 175, 48, 0], 24, None),              // AS112, RFC 7534
+    v4([192, 175, 48, 0], 24, Some(Reserved)),    // AS112, RFC 7534
     v4([198, 18, 0, 0], 15, Some(Reserved)),      // RFC 2544
     v4([198, 51, 100, 0], 24, Some(Reserved)),    // RFC 5737
     v4([203, 0, 113, 0], 24, Some(Reserved)),     // RFC 5737
@@ -86,18 +89,18 @@ pub(super) const V6: &[Row] = &[
     v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3, None),      // global unicast, RFC 4291, 2.4
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23, Some(Reserved)), // RFC 2928
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32, Some(Reserved)), // Teredo, RFC 4380
-    v6([0x2001, 1, 0, 0, 0, 0, 0, 1], 128, None),    // PCP anycast, RFC 7723
-    v6([0x2001, 1, 0, 0, 0, 0, 0, 2], 128, None),    // TURN anycast, RFC 8155
-    v6([0x2001, 1, 0, 0, 0, 0, 0, 3], 128, None),    // DNS-SD anycast, RFC 9665
+    v6([0x2001, 1, 0, 0, 0, 0, 0, 1], 128, Some(Reserved)), // PCP anycast, RFC 7723
+    v6([0x2001, 1, 0, 0, 0, 0, 0, 2], 128, Some(Reserved)), // TURN anycast, RFC 8155
+    v6([0x2001, 1, 0, 0, 0, 0, 0, 3], 128, Some(Reserved)), // DNS-SD anycast, RFC 9665
     v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48, Some(Reserved)), // RFC 5180
-    v6([0x2001, 3, 0, 0, 0, 0, 0, 0], 32, None),     // AMT, RFC 7450
-    v6([0x2001, 4, 0x112, 0, 0, 0, 0, 0], 48, None), // AS112, RFC 7535
+    v6([0x2001, 3, 0, 0, 0, 0, 0, 0], 32, Some(Reserved)), // AMT, RFC 7450
+    v6([0x2001, 4, 0x112, 0, 0, 0, 0, 0], 48, Some(Reserved)), // AS112, RFC 7535
     v6([0x2001, 0x10, 0, 0, 0, 0, 0, 0], 28, Some(Reserved)), // deprecated ORCHID, RFC 4843
-    v6([0x2001, 0x20, 0, 0, 0, 0, 0, 0], 28, None),  // ORCHIDv2, RFC 7343
-    v6([0x2001, 0x30, 0, 0, 0, 0, 0, 0], 28, None),  // drone tags, RFC 9374
+    v6([0x2001, 0x20, 0, 0, 0, 0, 0, 0], 28, Some(Reserved)), // ORCHIDv2, RFC 7343
+    v6([0x2001, 0x30, 0, 0, 0, 0, 0, 0], 28, Some(Reserved)), // drone tags, RFC 9374
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32, Some(Reserved)), // RFC 3849
     v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, Some(Reserved)), // 6to4, RFC 3056
-    v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48, None), // AS112, RFC 7534
+    v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0], 48, Some(Reserved)), // AS112, RFC 7534
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, Some(Reserved)), // RFC 9637
     v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16, Some(Reserved)), // RFC 9602
     v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7, Some(Private)), // RFC 4193
@@ -106,9 +109,6 @@ pub(super) const V6: &[Row] = &[
 ];
 
 /// Addresses of metadata and platform services, as the clouds' own documentation gives them.
-///
-/// Only addresses seen in a source are here. Further ones that are only told of lie in link-local
-/// or unique local space, which no policy permits unless it says so.
 pub(super) const METADATA_V4: &[u128] = &[
     address4([169, 254, 169, 254]), // AWS, Azure, GCP, OCI, IBM, DigitalOcean, Hetzner, Vultr, OpenStack
     address4([169, 254, 169, 253]), // AWS: DNS
@@ -119,6 +119,11 @@ pub(super) const METADATA_V4: &[u128] = &[
     address4([100, 100, 100, 200]), // Alibaba Cloud
     address4([192, 0, 0, 192]),     // Oracle Cloud Classic
     address4([169, 254, 42, 42]),   // Scaleway
+    // Told of, not seen in a source: without a name of their own `link-local` or `cgnat` would open
+    // them.
+    address4([169, 254, 0, 23]),  // Tencent Cloud
+    address4([100, 100, 2, 136]), // Alibaba Cloud: DNS
+    address4([100, 100, 2, 138]), // Alibaba Cloud: DNS
 ];
 
 /// The same for IPv6.
@@ -127,6 +132,11 @@ pub(super) const METADATA_V6: &[u128] = &[
     address6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23]),  // AWS: EKS Pod Identity
     address6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]),  // GCP
     address6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]),   // Scaleway
+    // Told of, not seen in a source, as above.
+    address6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253]), // AWS: DNS
+    address6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x123]), // AWS: NTP
+    address6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]), // Oracle Cloud
+    address6([0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe]), // OpenStack
 ];
 
 const fn address4(octets: [u8; 4]) -> u128 {

@@ -1,0 +1,58 @@
+use super::{Atom, MatrixEntry, Node, Outcome, Ports, Proto, RuleId, Segment};
+use crate::abi::Port;
+
+#[test]
+fn nodes_survive_packing() {
+    for node in [
+        Node::Leaf(Atom(0)),
+        Node::Leaf(Atom::SPLIT),
+        Node::Bucket {
+            page: 255,
+            offset: u16::MAX,
+            steps: 16,
+        },
+        Node::Inner {
+            page: 1,
+            offset: 256,
+        },
+    ] {
+        assert_eq!(Node::unpack(node.pack()), node);
+    }
+}
+
+#[test]
+fn matrix_entries_survive_packing() {
+    for entry in [
+        MatrixEntry::Outcome(Outcome {
+            deny: true,
+            audit: false,
+            rule: RuleId(u16::MAX),
+        }),
+        MatrixEntry::Outcome(Outcome {
+            deny: false,
+            audit: true,
+            rule: RuleId(1),
+        }),
+        MatrixEntry::List {
+            page: 255,
+            offset: u16::MAX,
+            steps: 15,
+        },
+    ] {
+        assert_eq!(MatrixEntry::unpack(entry.pack()), entry);
+    }
+}
+
+#[test]
+fn segments_sort_by_protocol_then_port() {
+    let keys = [
+        Segment::key(Proto(5), Ports::Absent),
+        Segment::key(Proto::TCP, Ports::Is(Port(0))),
+        Segment::key(Proto::TCP, Ports::Is(Port(u16::MAX))),
+        Segment::key(Proto::TCP, Ports::Unknown),
+        Segment::key(Proto(7), Ports::Is(Port(0))),
+        Segment::key(Proto(u8::MAX), Ports::Absent),
+    ];
+    assert!(keys.is_sorted());
+    assert!(keys.iter().all(|&key| key < Segment::KEYS));
+}

@@ -1,0 +1,150 @@
+//! Class, destination, protocol and port to outcome: steps 5 and 6 of [`decide`](super::decide).
+
+use super::{decision::Fault, locate::locate, search::last_double_at_most, tables::Pages};
+use crate::abi::{
+    Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, MatrixEntry, Nat64Prefix, Outcome,
+    Page,
+};
+
+/// What the policies of a class say of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What the deciding rule says, or why none could be found.
+    pub outcome: Result<Outcome, Fault>,
+    /// A policy of the class judges replies as any other packet.
+    pub judge_replies: bool,
+}
+
+impl Judgement {
+    const REPLIES: u64 = 1 << 32;
+
+    /// All of it in a double word.
+    #[inline(always)]
+    #[must_use]
+    pub fn pack(self) -> u64 {
+        let word = match self.outcome {
+            Ok(outcome) => outcome.pack(),
+            Err(fault) => fault as u32,
+        };
+        u64::from(word) | if self.judge_replies { Self::REPLIES } else { 0 }
+    }
+
+    /// Reads a double word that [`pack`](Self::pack) wrote.
+    #[inline(always)]
+    #[must_use]
+    pub fn unpack(double: u64) -> Self {
+        let word = double as u32;
+        Self {
+            outcome: Outcome::unpack(word).ok_or(Fault::from_byte(word as u8)),
+            judge_replies: double & Self::REPLIES != 0,
+        }
+    }
+}
+
+/// What the policies of `class` say of a flow to `dst` with the protocol and port of `key`
+/// ([`Segment::key`](crate::abi::Segment::key)).
+#[inline(always)]
+#[must_use]
+pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgement {
+    let fault = |fault| Judgement {
+        outcome: Err(fault),
+        judge_replies: true,
+    };
+    let Some(header) = pages.page(0) else {
+        return fault(Fault::NoImage);
+    };
+    if u32::from(class.0) >= header.word(ImageHeader::CLASSES) {
+        return fault(Fault::NoClass);
+    }
+    let entry = ClassEntry::unpack(header.word(ClassEntry::place(class)));
+    if !entry.present {
+        return fault(Fault::NoClass);
+    }
+    let (first, mut second) = destinations(header, dst);
+    let mut outcome = judge_address(pages, header, class, first, key);
+    // At most once, and only for ISATAP. A loop, so that the verifier sees one copy of the code.
+    for _ in 0..1 {
+        let (Ok(Outcome { deny: false, .. }), Some(address)) = (outcome, second.take()) else {
+            break;
+        };
+        let other = judge_address(pages, header, class, address, key);
+        if !matches!(
+            other,
+            Ok(Outcome {
+                deny: false,
+                audit: false,
+                ..
+            })
+        ) {
+            outcome = other;
+        }
+    }
+    Judgement {
+        outcome,
+        judge_replies: entry.judge_replies,
+    }
+}
+
+/// The address that the packet ends at, and a second one where it may end at either.
+#[inline(always)]
+fn destinations(header: &Page, dst: Addr) -> (Family, Option<Family>) {
+    let (hi, lo) = match dst.family() {
+        Family::V4(_) => return (dst.family(), None),
+        Family::V6(hi, lo) => (hi, lo),
+    };
+    let own_nat64 = header.word(ImageHeader::NAT64_COUNT);
+    for slot in 0..ImageHeader::NAT64_SLOTS {
+        if u32::from(slot) >= own_nat64 {
+            break;
+        }
+        if let Some(v4) = nat64_prefix(header, slot).unwrap(hi, lo) {
+            return (Family::V4(v4), None);
+        }
+    }
+    match Addr::embedded(hi, lo) {
+        EmbeddedV4::None => (Family::V6(hi, lo), None),
+        EmbeddedV4::Only(v4) => (Family::V4(v4), None),
+        EmbeddedV4::Also(v4) => (Family::V4(v4), Some(Family::V6(hi, lo))),
+    }
+}
+
+#[inline(always)]
+fn nat64_prefix(header: &Page, slot: u16) -> Nat64Prefix {
+    let word = ImageHeader::NAT64 + slot * 6;
+    Nat64Prefix {
+        hi: header.double(word / 2),
+        lo: header.double(word / 2 + 1),
+        len: header.word(word + 4),
+        reserved: 0,
+    }
+}
+
+#[inline(always)]
+fn judge_address<P: Pages>(
+    pages: &P,
+    header: &Page,
+    class: ClassId,
+    address: Family,
+    key: u32,
+) -> Result<Outcome, Fault> {
+    let atom = locate(pages, header, address)?;
+    let atoms = header.word(ImageHeader::ATOMS);
+    let cell = u32::from(class.0)
+        .wrapping_mul(atoms)
+        .wrapping_add(u32::from(atom.0));
+    let number = header.word(ImageHeader::MATRIX).wrapping_add(cell >> 16);
+    let matrix = pages.page(number).ok_or(Fault::NoPage)?;
+    match MatrixEntry::unpack(matrix.word(cell as u16)) {
+        MatrixEntry::Outcome(outcome) => Ok(outcome),
+        MatrixEntry::List {
+            page,
+            offset,
+            steps,
+        } => {
+            let page = pages.page(u32::from(page)).ok_or(Fault::NoPage)?;
+            let target = u64::from(key) << 32 | 0xffff_ffff;
+            let at = last_double_at_most(page, offset, steps, target);
+            Outcome::unpack(page.double(at) as u32).ok_or(Fault::BadList)
+        }
+    }
+}

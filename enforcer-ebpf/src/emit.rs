@@ -1,0 +1,152 @@
+//! Decisions to counters, flow counts and events.
+
+use core::arch::asm;
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use enforcer_common::{
+    abi::{ClassId, Counter, Event, FlowCount, FlowKey, Port, Ports, RuleId},
+    verdict::{Decision, Flow, Reason, Tables, Verdict},
+};
+
+use crate::{
+    flow::Context,
+    maps::{COUNTED_RULES, COUNTERS, DECISIONS, EVENTS, FLOWS},
+    tables::{KernelTables, generation, now_ns},
+};
+
+/// Counts the decision; a refusal also counts for its flow, and the first of a flow is an event.
+#[inline(always)]
+pub fn report<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, decision: &Decision) {
+    match decision.reason {
+        Reason::Rule => count_rule(decision),
+        Reason::Fault(fault) => count(fault.counter()),
+        Reason::Untagged => count(Counter::Untagged as u32),
+        Reason::Reply => count(Counter::Replies as u32),
+        Reason::Released | Reason::Loopback | Reason::Housekeeping => {
+            count(Counter::Passed as u32);
+        }
+        Reason::Unknown => count(Counter::Unknown as u32),
+        Reason::Isolated => count(Counter::Isolated as u32),
+    }
+    if decision.verdict == Verdict::Deny || decision.would_deny {
+        report_refusal(ctx, tables, flow, decision);
+    }
+}
+
+/// Rules past the end of the table are counted together, as rule 0.
+#[inline(always)]
+fn count_rule(decision: &Decision) {
+    let row = if decision.rule.0 < COUNTED_RULES {
+        decision.rule
+    } else {
+        RuleId::NONE
+    };
+    let column = match decision.verdict {
+        Verdict::Allow if decision.would_deny => 2,
+        Verdict::Allow => 0,
+        Verdict::Deny | Verdict::Hold => 1,
+    };
+    if let Some(cells) = DECISIONS.get_ptr_mut(row.0.into()) {
+        // SAFETY: the column is one of three.
+        add(unsafe { &raw mut (*cells)[column] }, 1);
+    }
+}
+
+#[inline(always)]
+fn report_refusal<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, decision: &Decision) {
+    let port = match flow.ports {
+        Ports::Is(port) => port,
+        Ports::Absent | Ports::Unknown => Port(0),
+    };
+    let key = FlowKey {
+        cgroup: flow.subject,
+        dst: flow.dst,
+        port,
+        proto: flow.proto,
+        verdict: decision.verdict as u8 | if decision.would_deny { 0x80 } else { 0 },
+        rule: decision.rule,
+        reserved: 0,
+    };
+    let now = now_ns();
+    if again(ctx, &key, now) {
+        return;
+    }
+    let first = FlowCount {
+        count: 1,
+        bytes: ctx.bytes(),
+        first_ns: now,
+        last_ns: now,
+    };
+    if FLOWS.insert(&key, &first, BPF_NOEXIST.into()).is_err() {
+        // Either another CPU was first, or there is no room.
+        if again(ctx, &key, now) {
+            return;
+        }
+        count(Counter::LostFlowsFull as u32);
+    }
+    emit(ctx, tables, flow, decision, key, now);
+}
+
+/// Counts a repeat of a known flow.
+#[inline(always)]
+fn again<C: Context>(ctx: &C, key: &FlowKey, now: u64) -> bool {
+    let Some(flow) = FLOWS.get_ptr_mut(key) else {
+        return false;
+    };
+    // SAFETY: the element stays valid for this run of the program; other CPUs write it too, each
+    // field by itself.
+    unsafe {
+        add(&raw mut (*flow).count, 1);
+        add(&raw mut (*flow).bytes, ctx.bytes());
+        (&raw mut (*flow).last_ns).write_volatile(now);
+    }
+    true
+}
+
+#[inline(always)]
+fn emit<C: Context>(
+    ctx: &C,
+    tables: &KernelTables<C>,
+    flow: &Flow,
+    decision: &Decision,
+    key: FlowKey,
+    now: u64,
+) {
+    let class = tables.tag(flow).map_or(ClassId(0), |tag| tag.class);
+    let (src, src_port) = ctx.source();
+    let (pid, uid, comm) = ctx.process().unwrap_or_default();
+    let Some(mut slot) = EVENTS.reserve(0) else {
+        return count(Counter::LostRingFull as u32);
+    };
+    slot.write(Event {
+        flow: key,
+        at_ns: now,
+        generation: generation(),
+        src,
+        pid,
+        uid,
+        comm,
+        src_port,
+        class,
+        hook: flow.hook as u8,
+        reason: decision.reason.to_byte(),
+        reserved: [0; 2],
+    });
+    slot.submit(0);
+}
+
+#[inline(always)]
+fn count(counter: u32) {
+    if let Some(cell) = COUNTERS.get_ptr_mut(counter) {
+        add(cell, 1);
+    }
+}
+
+/// Atomic although per CPU: a packet may interrupt a system call between load and store.
+///
+/// `AtomicU64` has no `fetch_add` here, for the target declares no compare-and-swap.
+#[inline(always)]
+fn add(cell: *mut u64, amount: u64) {
+    // SAFETY: an aligned word of a map value, which outlives this run of the program.
+    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) cell, in(reg) amount, options(nostack)) }
+}

@@ -1,0 +1,330 @@
+//! `__sk_buff`: packets of `cgroup_skb`. The packet starts at the IP header.
+
+use aya_ebpf::{
+    bindings::{__sk_buff, bpf_sock},
+    helpers::{bpf_sk_fullsock, bpf_skb_ancestor_cgroup_id, bpf_skb_cgroup_id},
+    programs::SkBuffContext,
+};
+use enforcer_common::{
+    abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    verdict::{Fault, Flow},
+};
+
+use super::{Context, UNKNOWN};
+
+/// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
+const MAX_EXTENSIONS: u32 = 8;
+
+/// A packet as far as the verdict and replies need it.
+pub struct Packet {
+    /// Source address.
+    pub src: Addr,
+    /// Destination address.
+    pub dst: Addr,
+    /// Protocol of the payload.
+    pub proto: Proto,
+    /// Destination port.
+    pub ports: Ports,
+    /// Source port; 0 where there is none.
+    pub src_port: Port,
+    /// Neighbour or multicast listener discovery that cannot leave the link.
+    pub housekeeping: bool,
+}
+
+/// Reads the whole header.
+///
+/// # Errors
+/// The headers cannot be followed, or send the packet elsewhere than its destination says.
+#[inline(always)]
+pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
+    let first: u8 = load(ctx, 0)?;
+    match first >> 4 {
+        4 => parse_v4(ctx, first),
+        6 => parse_v6(ctx),
+        _ => Err(Fault::BadPacket),
+    }
+}
+
+/// Source and destination alone.
+#[inline(always)]
+fn addresses(ctx: &SkBuffContext) -> Result<(Addr, Addr), Fault> {
+    match load::<u8>(ctx, 0)? >> 4 {
+        4 => Ok((Addr::from_v4(load(ctx, 12)?), Addr::from_v4(load(ctx, 16)?))),
+        6 => Ok((Addr::from_v6(load(ctx, 8)?), Addr::from_v6(load(ctx, 24)?))),
+        _ => Err(Fault::BadPacket),
+    }
+}
+
+/// Sender of an incoming UDP packet, from a header without options: what has any is not remembered.
+#[inline(always)]
+pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
+    let (src, _) = addresses(ctx).ok()?;
+    let at = match load::<u8>(ctx, 0).ok()? {
+        0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => 20,
+        first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => 40,
+        _ => return None,
+    };
+    let port: [u8; 2] = load(ctx, at).ok()?;
+    Some((src, Port(u16::from_be_bytes(port))))
+}
+
+/// The flow of a packet that [`parse`] refused, for its event.
+#[inline(always)]
+pub fn unreadable(ctx: &SkBuffContext) -> Flow {
+    let (_, dst) = addresses(ctx).unwrap_or((UNKNOWN, UNKNOWN));
+    Flow {
+        subject: ctx.cgroup(),
+        dst,
+        proto: Proto(0),
+        ports: Ports::Unknown,
+        hook: Hook::Egress,
+    }
+}
+
+impl Packet {
+    /// The flow of an outgoing packet.
+    #[inline(always)]
+    pub fn flow(&self, ctx: &SkBuffContext) -> Flow {
+        Flow {
+            subject: ctx.cgroup(),
+            dst: self.dst,
+            proto: self.proto,
+            ports: self.ports,
+            hook: Hook::Egress,
+        }
+    }
+
+    #[inline(always)]
+    fn with_ports(mut self, ctx: &SkBuffContext, at: usize, fragment: bool) -> Result<Self, Fault> {
+        if fragment {
+            self.ports = Ports::Unknown;
+        } else if self.proto.has_ports() {
+            let [a, b, c, d]: [u8; 4] = load(ctx, at)?;
+            self.src_port = Port(u16::from_be_bytes([a, b]));
+            self.ports = Ports::Is(Port(u16::from_be_bytes([c, d])));
+        }
+        Ok(self)
+    }
+}
+
+#[inline(always)]
+fn parse_v4(ctx: &SkBuffContext, first: u8) -> Result<Packet, Fault> {
+    const FRAGMENT_OFFSET: u16 = 0x1fff;
+    let header_bytes = usize::from(first & 0xf) * 4;
+    if header_bytes < 20 {
+        return Err(Fault::BadPacket);
+    }
+    if header_bytes > 20 {
+        match option_fault(ctx.skb.skb, header_bytes as u64) {
+            0 => {}
+            fault => return Err(Fault::from_byte(fault as u8 - 1)),
+        }
+    }
+    let fragment = u16::from_be_bytes(load(ctx, 6)?) & FRAGMENT_OFFSET != 0;
+    let packet = Packet {
+        src: Addr::from_v4(load(ctx, 12)?),
+        dst: Addr::from_v4(load(ctx, 16)?),
+        proto: Proto(load(ctx, 9)?),
+        ports: Ports::Absent,
+        src_port: Port(0),
+        housekeeping: false,
+    };
+    packet.with_ports(ctx, header_bytes, fragment)
+}
+
+/// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
+/// 0, or the [`Fault`] plus one.
+///
+/// A global function, as [`payload_of`] is: the verifier walks its loop once, not once for every way
+/// there and on.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn option_fault(skb: *mut __sk_buff, header_bytes: u64) -> u64 {
+    const END: u8 = 0;
+    const NOP: u8 = 1;
+    const LOOSE: u8 = 131;
+    const STRICT: u8 = 137;
+    let ctx = SkBuffContext::new(skb);
+    let mut at = 20;
+    // At most forty bytes of options, each at least one byte long.
+    for _ in 0..40 {
+        if at >= header_bytes as usize {
+            break;
+        }
+        let Ok(kind) = load::<u8>(&ctx, at) else {
+            return faulty(Fault::BadPacket);
+        };
+        match kind {
+            END => break,
+            NOP => at += 1,
+            LOOSE | STRICT => return faulty(Fault::SourceRoute),
+            _ => {
+                let Ok(length @ 2..) = load::<u8>(&ctx, at + 1) else {
+                    return faulty(Fault::BadPacket);
+                };
+                at += usize::from(length);
+            }
+        }
+    }
+    0
+}
+
+/// Fault plus one: 0 is none.
+#[inline(always)]
+fn faulty(fault: Fault) -> u64 {
+    fault as u64 + 1
+}
+
+/// Where an IPv6 packet's payload starts, and what it is.
+struct Payload {
+    proto: Proto,
+    at: usize,
+    later_fragment: bool,
+}
+
+impl Payload {
+    #[inline(always)]
+    fn pack(&self) -> u64 {
+        u64::from(self.proto.0) << 8
+            | (self.at as u64 & 0xffff) << 16
+            | u64::from(self.later_fragment) << 32
+    }
+
+    /// `Err` when [`payload_of`] found a fault.
+    #[inline(always)]
+    fn unpack(double: u64) -> Result<Self, Fault> {
+        match double as u8 {
+            0 => Ok(Self {
+                proto: Proto((double >> 8) as u8),
+                at: (double >> 16) as usize & 0xffff,
+                later_fragment: double >> 32 & 1 == 1,
+            }),
+            fault => Err(Fault::from_byte(fault - 1)),
+        }
+    }
+}
+
+/// Follows the extension headers from next-header value `proto` on. A packed [`Payload`], or the
+/// fault plus one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
+    const HOP_BY_HOP: u8 = 0;
+    const ROUTING: u8 = 43;
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    const DESTINATION: u8 = 60;
+    let ctx = SkBuffContext::new(skb);
+    let mut payload = Payload {
+        proto: Proto(proto as u8),
+        at: 40,
+        later_fragment: false,
+    };
+    for _ in 0..MAX_EXTENSIONS {
+        match payload.proto.0 {
+            HOP_BY_HOP | DESTINATION | AUTHENTICATION | FRAGMENT => {}
+            ROUTING => return faulty(Fault::RoutingHeader),
+            _ => return payload.pack(),
+        }
+        let Ok([next, length, high, low]) = load::<[u8; 4]>(&ctx, payload.at) else {
+            return faulty(Fault::BadPacket);
+        };
+        payload.at += match payload.proto.0 {
+            // RFC 4302, 2.2: counted in words, minus two.
+            AUTHENTICATION => (usize::from(length) + 2) * 4,
+            FRAGMENT => 8,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        let fragment = payload.proto.0 == FRAGMENT;
+        payload.proto = Proto(next);
+        if fragment && u16::from_be_bytes([high, low]) >> 3 != 0 {
+            payload.later_fragment = true;
+            return payload.pack();
+        }
+    }
+    faulty(Fault::BadPacket)
+}
+
+#[inline(always)]
+fn parse_v6(ctx: &SkBuffContext) -> Result<Packet, Fault> {
+    let next: u8 = load(ctx, 6)?;
+    let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
+    let mut packet = Packet {
+        src: Addr::from_v6(load(ctx, 8)?),
+        dst: Addr::from_v6(load(ctx, 24)?),
+        proto: payload.proto,
+        ports: Ports::Absent,
+        src_port: Port(0),
+        housekeeping: false,
+    };
+    packet.housekeeping = !payload.later_fragment && is_housekeeping(ctx, &packet, payload.at);
+    packet.with_ports(ctx, payload.at, payload.later_fragment)
+}
+
+/// Neighbour discovery (RFC 4861, types 133 to 137) and multicast listener discovery (RFC 2710,
+/// RFC 3810, types 130 to 132 and 143), as long as the destination is on the link.
+#[inline(always)]
+fn is_housekeeping(ctx: &SkBuffContext, packet: &Packet, at: usize) -> bool {
+    if packet.proto != Proto::ICMPV6 {
+        return false;
+    }
+    let octets = packet.dst.octets();
+    let link_local = octets[0] == 0xfe && octets[1] & 0xc0 == 0x80;
+    let link_multicast = octets[0] == 0xff && octets[1] & 0xf == 2;
+    let kind: u8 = load(ctx, at).unwrap_or(0);
+    (link_local || link_multicast) && matches!(kind, 130..=137 | 143)
+}
+
+#[inline(always)]
+fn load<T>(ctx: &SkBuffContext, at: usize) -> Result<T, Fault> {
+    ctx.load(at).map_err(|_| Fault::BadPacket)
+}
+
+impl Context for SkBuffContext {
+    #[inline(always)]
+    fn cgroup(&self) -> CgroupId {
+        // SAFETY: the context is the helper's first argument.
+        CgroupId(unsafe { bpf_skb_cgroup_id(self.skb.skb) })
+    }
+
+    #[inline(always)]
+    fn ancestor(&self, level: i32) -> CgroupId {
+        // SAFETY: the context is the helper's first argument.
+        CgroupId(unsafe { bpf_skb_ancestor_cgroup_id(self.skb.skb, level) })
+    }
+
+    #[inline(always)]
+    fn socket(&self) -> *mut bpf_sock {
+        // SAFETY: the verifier checks every read of the context and what the helper takes.
+        unsafe {
+            let socket = (*self.skb.skb).__bindgen_anon_2.sk;
+            if socket.is_null() {
+                socket
+            } else {
+                bpf_sk_fullsock(socket)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn local_port(&self) -> Port {
+        // SAFETY: the verifier checks every read of the context.
+        Port(unsafe { (*self.skb.skb).local_port } as u16)
+    }
+
+    #[inline(always)]
+    fn source(&self) -> (Addr, Port) {
+        let (src, _) = addresses(self).unwrap_or((UNKNOWN, UNKNOWN));
+        (src, self.local_port())
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> u64 {
+        u64::from(self.skb.len())
+    }
+
+    #[inline(always)]
+    fn process(&self) -> Option<(u32, u32, [u8; 16])> {
+        None
+    }
+}

@@ -1,0 +1,94 @@
+//! Flow to decision to action: the only place that knows the order and the return codes.
+
+use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
+use enforcer_common::{
+    abi::Proto,
+    verdict::{Decision, Fault, Flow, Reason, Tables, Verdict, decide},
+};
+
+use crate::{
+    emit,
+    flow::{Context, skb},
+    replies,
+    tables::KernelTables,
+};
+
+/// Return values of `cgroup_sock_addr` programs: 0 is `EPERM`.
+const REFUSE: i32 = 0;
+const PROCEED: i32 = 1;
+
+/// Return values of `cgroup_skb` egress programs (kernel/bpf/cgroup.c,
+/// `__cgroup_bpf_run_filter_skb`).
+const DROP: i32 = 0;
+const KEEP: i32 = 1;
+/// Drop and signal congestion: the sender sees no error and TCP tries again.
+const DROP_QUIETLY: i32 = 2;
+
+/// `connect`.
+#[inline(always)]
+pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
+    if flow.proto == Proto::TCP {
+        replies::forget(ctx);
+    }
+    socket_action(settle(ctx, flow))
+}
+
+/// `sendmsg` and `sendto` of unconnected sockets.
+#[inline(always)]
+pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
+    socket_action(settle(ctx, flow))
+}
+
+/// A packet on its way out.
+#[inline(always)]
+pub fn egress(ctx: &SkBuffContext) -> i32 {
+    let decision = match skb::parse(ctx) {
+        Ok(packet) if packet.housekeeping => {
+            Decision::because(Verdict::Allow, Reason::Housekeeping)
+        }
+        Ok(packet) => settle(ctx, &packet.flow(ctx)),
+        Err(fault) => unreadable(ctx, fault),
+    };
+    match decision.verdict {
+        Verdict::Allow => KEEP,
+        Verdict::Deny => DROP,
+        Verdict::Hold => DROP_QUIETLY,
+    }
+}
+
+/// A packet on its way in: it always passes.
+#[inline(always)]
+pub fn ingress(ctx: &SkBuffContext) -> i32 {
+    replies::remember(ctx);
+    KEEP
+}
+
+/// Holding is the packet hook's work: there TCP tries again by itself, here it would give up.
+#[inline(always)]
+fn socket_action(decision: Decision) -> i32 {
+    match decision.verdict {
+        Verdict::Allow | Verdict::Hold => PROCEED,
+        Verdict::Deny => REFUSE,
+    }
+}
+
+#[inline(always)]
+fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
+    let tables = KernelTables(ctx);
+    let decision = decide(&tables, flow);
+    emit::report(ctx, &tables, flow, &decision);
+    decision
+}
+
+/// A packet that cannot be read is refused to tagged workloads and none of our business otherwise.
+#[inline(always)]
+fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
+    let tables = KernelTables(ctx);
+    let flow = skb::unreadable(ctx);
+    let decision = match tables.tag(&flow) {
+        Some(_) => Decision::fault(fault),
+        None => Decision::because(Verdict::Allow, Reason::Untagged),
+    };
+    emit::report(ctx, &tables, &flow, &decision);
+    decision
+}

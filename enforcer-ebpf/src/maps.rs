@@ -1,0 +1,100 @@
+//! Every map, with its size and who writes it.
+
+use aya_ebpf::{
+    bindings::{
+        BPF_F_CLONE, BPF_F_INNER_MAP, BPF_F_NO_PREALLOC, bpf_map_type::BPF_MAP_TYPE_SK_STORAGE,
+    },
+    btf_maps::{Array, ArrayOfMaps, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    macros::btf_map,
+};
+use enforcer_common::abi::{Addr, CgroupId, Counter, Event, FlowCount, FlowKey, Page, Port, Tag};
+
+/// An image: as many pages as it needs (`BPF_F_INNER_MAP`, kernel 5.10, allows inner arrays of
+/// different lengths).
+pub type Image = Array<Page, 1, { BPF_F_INNER_MAP as usize }>;
+
+/// Element 0 is the image in force. Written by the daemon: one pointer store publishes an image.
+#[btf_map]
+pub static IMAGE: ArrayOfMaps<Image, 1> = ArrayOfMaps::new();
+
+/// Tags of workloads and managed roots; 48 bytes each with overhead, allocated on use. Written by
+/// the daemon.
+#[btf_map]
+pub static TAGS: HashMap<CgroupId, Tag, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// Refused traffic, counted where it happens. Written here; read and emptied by the daemon.
+#[btf_map]
+pub static FLOWS: HashMap<FlowKey, FlowCount, 65536, { BPF_F_NO_PREALLOC as usize }> =
+    HashMap::new();
+
+/// First refusals. 1 MiB holds 10,000 of them.
+#[btf_map]
+pub static EVENTS: RingBuf<Event, { 1 << 20 }> = RingBuf::new();
+
+/// Indexed by `Counter`.
+#[btf_map]
+pub static COUNTERS: PerCpuArray<u64, { Counter::SLOTS as usize }> = PerCpuArray::new();
+
+/// Rules with a row of their own in [`DECISIONS`].
+pub const COUNTED_RULES: u16 = 4096;
+
+/// Decisions by rule: allowed, denied, would deny. 96 KiB for each CPU.
+#[btf_map]
+pub static DECISIONS: PerCpuArray<[u64; 3], { COUNTED_RULES as usize }> = PerCpuArray::new();
+
+/// One UDP exchange that the other side opened.
+#[repr(C)]
+pub struct Exchange {
+    /// Cgroup of the receiving socket.
+    pub cgroup: CgroupId,
+    /// The other side.
+    pub remote: Addr,
+    /// Its port.
+    pub remote_port: Port,
+    /// The workload's port.
+    pub local_port: Port,
+    /// Always zero.
+    pub reserved: u32,
+}
+
+/// `CLOCK_BOOTTIME` nanoseconds of the last packet in. The oldest make room: memory stays bounded
+/// and no daemon is needed to clean up.
+#[btf_map]
+pub static REPLIES: LruHashMap<Exchange, u64, 16384> = LruHashMap::new();
+
+/// Cookie of the listener, on the listener and (cloned by the kernel) on each socket it accepted.
+#[btf_map]
+pub static ACCEPTED: ListenerMark = ListenerMark::new();
+
+/// Socket storage that accepted sockets inherit from their listener (`BPF_F_CLONE`, kernel 5.4),
+/// which aya's `SkStorage` has no parameter for.
+#[repr(C)]
+pub struct ListenerMark {
+    r#type: *const [i32; BPF_MAP_TYPE_SK_STORAGE as usize],
+    key: *const i32,
+    value: *const u64,
+    max_entries: *const [i32; 0],
+    map_flags: *const [i32; (BPF_F_NO_PREALLOC | BPF_F_CLONE) as usize],
+}
+
+// SAFETY: the fields only describe the map to the loader and are never dereferenced.
+unsafe impl Sync for ListenerMark {}
+
+impl ListenerMark {
+    const fn new() -> Self {
+        use core::ptr::null;
+        Self {
+            r#type: null(),
+            key: null(),
+            value: null(),
+            max_entries: null(),
+            map_flags: null(),
+        }
+    }
+
+    /// What the helpers take.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *mut core::ffi::c_void {
+        core::ptr::from_ref(self).cast_mut().cast()
+    }
+}

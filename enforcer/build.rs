@@ -1,0 +1,83 @@
+//! Builds the kernel programs and leaves the objects in `OUT_DIR` for `kernel::object` to embed.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, exit},
+};
+
+/// The BPF target has no prebuilt `core`, so cargo builds it: an unstable flag that
+/// `RUSTC_BOOTSTRAP` opens on a stable compiler.
+const TARGET: &str = "bpfel-unknown-none";
+
+fn main() {
+    println!("cargo::rerun-if-changed=../enforcer-ebpf");
+    println!("cargo::rerun-if-changed=../enforcer-common");
+    println!("cargo::rerun-if-env-changed=BPF_LINKER");
+    if env::var_os("CARGO_FEATURE_KERNEL").is_none() {
+        return;
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let mut build = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    build
+        .args([
+            "build",
+            "--package",
+            "enforcer-ebpf",
+            "--release",
+            "--target",
+            TARGET,
+        ])
+        .args(["-Z", "build-std=core", "--target-dir"])
+        .arg(out.join("bpf"))
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags())
+        .env_remove("RUSTC")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER");
+    if env::var_os("CARGO_FEATURE_TRACE").is_some() {
+        build.args(["--features", "trace"]);
+    }
+    match build.status() {
+        Ok(status) if status.success() => {}
+        outcome => {
+            eprintln!("{build:?}: {outcome:?}");
+            eprintln!("The kernel programs need rust-src and bpf-linker: run `cargo xtask setup`.");
+            exit(1);
+        }
+    }
+    for object in ["enforcer-hooks", "enforcer-parity"] {
+        let built = out.join("bpf").join(TARGET).join("release").join(object);
+        if let Err(error) = std::fs::copy(&built, out.join(object)) {
+            panic!("copy {}: {error}", built.display());
+        }
+    }
+}
+
+/// Debug info becomes BTF; the linker is the one of the environment, of PATH, or of cargo.
+fn rustflags() -> String {
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets CARGO_CFG_TARGET_ARCH");
+    let mut flags = vec![
+        format!("--cfg=bpf_target_arch=\"{arch}\""),
+        "-Cdebuginfo=2".to_owned(),
+        "-Clink-arg=--btf".to_owned(),
+    ];
+    if let Some(linker) = linker() {
+        flags.push(format!("-Clinker={}", linker.display()));
+    }
+    flags.join("\x1f")
+}
+
+fn linker() -> Option<PathBuf> {
+    if let Some(linker) = env::var_os("BPF_LINKER") {
+        return Some(linker.into());
+    }
+    let in_path = |dir: &Path| dir.join("bpf-linker").is_file();
+    if env::split_paths(&env::var_os("PATH")?).any(|dir| in_path(&dir)) {
+        return None;
+    }
+    let cargo_bin = match env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home).join("bin"),
+        None => PathBuf::from(env::var_os("HOME")?).join(".cargo/bin"),
+    };
+    in_path(&cargo_bin).then(|| cargo_bin.join("bpf-linker"))
+}

@@ -1,0 +1,413 @@
+//! Every address to its atom.
+//!
+//! Databases, special-purpose ranges and the policies' networks are each a flat list of range
+//! starts. They are laid over each other one after the other, and after each step ranges that no
+//! predicate can tell apart grow together again, so that a world database shrinks to what the
+//! loaded policies ask about before the networks come in.
+
+use std::collections::HashMap;
+
+use enforcer_common::abi::Atom;
+use rustc_hash::FxHashMap;
+
+use super::{
+    CompileError, Input,
+    predicates::{Bits, Predicates, asks_where, asn_fits, location_fits, range_fits},
+};
+use crate::{
+    geo::{Asn, Database, Location, LocationId, SpecialRange, special},
+    policy::Cidr,
+};
+
+/// Starts of ranges, ascending from 0, each with what holds from there on.
+pub(super) type Flat<K, V> = Vec<(K, V)>;
+
+/// The addresses of the world, partitioned.
+pub(super) struct Partition<'a> {
+    pub(super) predicates: Predicates<'a>,
+    pub(super) v4: Flat<u32, Atom>,
+    pub(super) v6: Flat<u128, Atom>,
+    /// For each atom: which predicates hold.
+    pub(super) signatures: Vec<Bits>,
+}
+
+/// What an image's address part consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressUsage {
+    /// Distinct kinds of addresses.
+    pub atoms: usize,
+    /// IPv4 ranges.
+    pub v4_ranges: usize,
+    /// IPv6 ranges.
+    pub v6_ranges: usize,
+}
+
+impl<'a> Partition<'a> {
+    /// One number is not an atom ([`Atom::SPLIT`]).
+    const MOST_ATOMS: usize = Atom::SPLIT.0 as usize;
+
+    pub(super) fn of(input: &Input<'a>) -> Result<Self, CompileError> {
+        let predicates = Predicates::of(input.policies);
+        let mut layers = Layers::new(&predicates, input);
+        let v4 = layers.lay(|database| &database.v4, special::flat_v4(), v4_bounds);
+        let v6 = layers.lay(|database| &database.v6, special::flat_v6(), v6_bounds);
+        let signatures: Vec<Bits> = layers.signatures.values().into_iter().cloned().collect();
+        if signatures.len() > Self::MOST_ATOMS {
+            return Err(CompileError::TooManyAtoms {
+                atoms: signatures.len(),
+                most: Self::MOST_ATOMS,
+                largest: predicates.largest(),
+            });
+        }
+        let to_atom = |id: u32| Atom(id as u16);
+        let v4 = v4
+            .into_iter()
+            .map(|(start, id)| (start, to_atom(id)))
+            .collect();
+        let v6 = v6
+            .into_iter()
+            .map(|(start, id)| (start, to_atom(id)))
+            .collect();
+        Ok(Self {
+            predicates,
+            v4,
+            v6,
+            signatures,
+        })
+    }
+
+    pub(super) fn atoms(&self) -> usize {
+        self.signatures.len()
+    }
+
+    /// Whether predicate `index` holds for the addresses of an atom.
+    pub(super) fn holds(&self, atom: usize, index: usize) -> bool {
+        self.signatures[atom][index / 64] >> (index % 64) & 1 == 1
+    }
+
+    pub(super) fn largest_contributor(&self) -> String {
+        self.predicates.largest()
+    }
+
+    pub(super) fn usage(&self) -> AddressUsage {
+        AddressUsage {
+            atoms: self.atoms(),
+            v4_ranges: self.v4.len(),
+            v6_ranges: self.v6.len(),
+        }
+    }
+}
+
+fn v4_bounds(cidr: Cidr) -> Option<(u32, Option<u32>)> {
+    let (first, last) = cidr.bounds();
+    cidr.is_v4()
+        .then(|| (first as u32, (last as u32).checked_add(1)))
+}
+
+fn v6_bounds(cidr: Cidr) -> Option<(u128, Option<u128>)> {
+    let (first, last) = cidr.bounds();
+    (!cidr.is_v4()).then(|| (first, last.checked_add(1)))
+}
+
+/// Values to small numbers, in the order of appearance.
+struct Interner<T>(HashMap<T, u32>);
+
+impl<T: Eq + std::hash::Hash> Interner<T> {
+    fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    fn id(&mut self, value: T) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry(value).or_insert(next)
+    }
+
+    /// By number.
+    fn values(&self) -> Vec<&T> {
+        let mut values: Vec<(u32, &T)> = self.0.iter().map(|(value, &id)| (id, value)).collect();
+        values.sort_unstable_by_key(|&(id, _)| id);
+        values.into_iter().map(|(_, value)| value).collect()
+    }
+}
+
+/// What the predicates make of an address's locations: rows for an ordinary address and for a
+/// special-purpose one, which is nowhere.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct GeoRows {
+    ordinary: Bits,
+    special: Bits,
+}
+
+/// Stands for every ASN that no peer names: they need not be told apart. RFC 7607 reserves 0.
+const NO_ONE: Asn = Asn(0);
+
+/// The layers, with what both families share.
+struct Layers<'a, 'p> {
+    predicates: &'p Predicates<'a>,
+    input: &'p Input<'a>,
+    /// For each database: location to the number of its features.
+    features: Vec<Vec<u32>>,
+    /// Locations reduced to what the predicates ask about.
+    reduced: Vec<Location>,
+    geo: Interner<GeoRows>,
+    networks: Interner<Bits>,
+    signatures: Interner<Bits>,
+}
+
+impl<'a, 'p> Layers<'a, 'p> {
+    fn new(predicates: &'p Predicates<'a>, input: &'p Input<'a>) -> Self {
+        let asns = predicates.asns();
+        let mut reduced = Interner::new();
+        let features = input.geo.databases.iter().map(|database| {
+            let locations = database.locations.iter().map(|location| {
+                let named = |asn| asns.binary_search(&asn).is_ok();
+                let asn = location
+                    .asn
+                    .map(|asn| if named(asn) { asn } else { NO_ONE });
+                reduced.id(Location { asn, ..*location })
+            });
+            locations.collect()
+        });
+        Self {
+            predicates,
+            input,
+            features: features.collect(),
+            reduced: reduced.values().into_iter().copied().collect(),
+            geo: Interner::new(),
+            networks: Interner::new(),
+            signatures: Interner::new(),
+        }
+    }
+
+    fn lay<K: Copy + Ord + Default + 'p>(
+        &mut self,
+        ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
+        special: Flat<K, Option<SpecialRange>>,
+        bounds: impl Fn(Cidr) -> Option<(K, Option<K>)>,
+    ) -> Flat<K, u32> {
+        let geo = self.lay_databases(ranges);
+        let networks = self.lay_networks(bounds);
+        let rows = self.geo.values();
+        let kinds: Vec<Option<SpecialRange>> = [None]
+            .into_iter()
+            .chain(SpecialRange::ALL.map(|(range, _)| Some(range)))
+            .collect();
+        let range_rows: Vec<Bits> = kinds
+            .iter()
+            .map(|&kind| self.predicates.row(|_, peer| range_fits(peer, kind)))
+            .collect();
+        let special: Flat<K, u32> = special
+            .into_iter()
+            .map(|(start, range)| {
+                (
+                    start,
+                    kinds.iter().position(|&kind| kind == range).unwrap_or(0) as u32,
+                )
+            })
+            .collect();
+        let mut places = Interner::new();
+        let places_flat = overlay(&geo, &special, |geo, kind| {
+            let GeoRows { ordinary, special } = rows[geo as usize];
+            let located = if kind == 0 { ordinary } else { special };
+            places.id(and(located, &range_rows[kind as usize]))
+        });
+        let places = places.values();
+        let network_rows = self.networks.values();
+        let signatures = &mut self.signatures;
+        overlay(&places_flat, &networks, |place, networks| {
+            signatures.id(and(places[place as usize], network_rows[networks as usize]))
+        })
+    }
+
+    /// Lays the databases over each other: ranges to numbers of [`GeoRows`].
+    fn lay_databases<K: Copy + Ord + Default + 'p>(
+        &mut self,
+        ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
+    ) -> Flat<K, u32> {
+        let Self {
+            predicates,
+            input,
+            features,
+            reduced,
+            geo,
+            ..
+        } = self;
+        let mut tuples: Interner<Vec<u32>> = Interner::new();
+        let mut laid: Flat<K, u32> = vec![(K::default(), tuples.id(Vec::new()))];
+        for (database, features) in input.geo.databases.iter().zip(features.iter()) {
+            let ranges = ranges(database);
+            let next = merged(
+                ranges
+                    .iter()
+                    .map(|&(start, id)| (start, features[id.0 as usize])),
+            );
+            let known = std::mem::replace(&mut tuples, Interner::new());
+            let known = known.values();
+            laid = overlay(&laid, &next, |tuple, feature| {
+                let mut tuple = known[tuple as usize].clone();
+                tuple.push(feature);
+                tuples.id(tuple)
+            });
+        }
+        let agreement = input.geo.agreement;
+        let of_tuple: Vec<u32> = tuples
+            .values()
+            .into_iter()
+            .map(|tuple| {
+                let locations: Vec<Location> = tuple
+                    .iter()
+                    .map(|&feature| reduced[feature as usize])
+                    .collect();
+                geo.id(GeoRows {
+                    ordinary: predicates.row(|_, peer| location_fits(peer, &locations, agreement)),
+                    special: predicates
+                        .row(|_, peer| !asks_where(peer) && asn_fits(peer, &locations, agreement)),
+                })
+            })
+            .collect();
+        merged(
+            laid.into_iter()
+                .map(|(start, tuple)| (start, of_tuple[tuple as usize])),
+        )
+    }
+
+    /// The policies' networks as ranges: numbers of rows that say for which predicates an address
+    /// is in `cidrs` (or there are none) and not in `except`.
+    fn lay_networks<K: Copy + Ord + Default>(
+        &mut self,
+        bounds: impl Fn(Cidr) -> Option<(K, Option<K>)>,
+    ) -> Flat<K, u32> {
+        let mut turns: Vec<(K, Turn)> = Vec::new();
+        for (index, peer) in self.predicates.distinct.iter().enumerate() {
+            for (list, except) in [(peer.cidrs.as_deref(), false), (Some(&*peer.except), true)] {
+                let ranges = union(
+                    list.unwrap_or_default()
+                        .iter()
+                        .filter_map(|&cidr| bounds(cidr)),
+                );
+                for (first, end) in ranges {
+                    turns.push((
+                        first,
+                        Turn {
+                            index,
+                            except,
+                            into: true,
+                        },
+                    ));
+                    turns.extend(end.map(|end| {
+                        (
+                            end,
+                            Turn {
+                                index,
+                                except,
+                                into: false,
+                            },
+                        )
+                    }));
+                }
+            }
+        }
+        turns.sort_by_key(|&(at, _)| at);
+        let mut inside = self.predicates.row(|_, peer| peer.cidrs.is_none());
+        let mut excepted = self.predicates.row(|_, _| false);
+        let mut flat = vec![(K::default(), self.networks.id(inside.clone()))];
+        for same_place in turns.chunk_by(|a, b| a.0 == b.0) {
+            for (_, turn) in same_place {
+                let bits = if turn.except {
+                    &mut excepted
+                } else {
+                    &mut inside
+                };
+                let bit = 1 << (turn.index % 64);
+                if turn.into {
+                    bits[turn.index / 64] |= bit;
+                } else {
+                    bits[turn.index / 64] &= !bit;
+                }
+            }
+            let row = inside
+                .iter()
+                .zip(&excepted)
+                .map(|(inside, except)| inside & !except);
+            let id = self.networks.id(row.collect());
+            match flat.last_mut() {
+                Some(last) if last.0 == same_place[0].0 => last.1 = id,
+                _ => flat.push((same_place[0].0, id)),
+            }
+        }
+        merged(flat.into_iter())
+    }
+}
+
+/// A bound of a network: from here on an address is inside (or no longer).
+struct Turn {
+    index: usize,
+    except: bool,
+    into: bool,
+}
+
+fn and(a: &Bits, b: &Bits) -> Bits {
+    a.iter().zip(b).map(|(a, b)| a & b).collect()
+}
+
+/// Overlapping and adjacent ranges to disjoint ones. An end is exclusive; `None` is the end of the
+/// address space.
+fn union<K: Copy + Ord>(ranges: impl Iterator<Item = (K, Option<K>)>) -> Vec<(K, Option<K>)> {
+    let mut ranges: Vec<(K, Option<K>)> = ranges.collect();
+    ranges.sort_unstable_by_key(|&(first, _)| first);
+    let mut joined: Vec<(K, Option<K>)> = Vec::new();
+    for (first, end) in ranges {
+        match joined.last_mut() {
+            Some((_, last_end)) if last_end.is_none_or(|last_end| first <= last_end) => {
+                *last_end = match (*last_end, end) {
+                    (Some(a), Some(b)) => Some(a.max(b)),
+                    _ => None,
+                };
+            }
+            _ => joined.push((first, end)),
+        }
+    }
+    joined
+}
+
+/// Neighbours with the same value become one range.
+fn merged<K: Copy, V: Copy + PartialEq>(ranges: impl Iterator<Item = (K, V)>) -> Flat<K, V> {
+    let mut flat: Flat<K, V> = Vec::new();
+    for (start, value) in ranges {
+        if flat.last().is_none_or(|&(_, last)| last != value) {
+            flat.push((start, value));
+        }
+    }
+    flat
+}
+
+/// Lays `b` over `a`; `combine` is asked once for each pair of values.
+fn overlay<K: Copy + Ord>(
+    a: &[(K, u32)],
+    b: &[(K, u32)],
+    mut combine: impl FnMut(u32, u32) -> u32,
+) -> Flat<K, u32> {
+    let mut combined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+    let mut flat: Flat<K, u32> = Vec::with_capacity(a.len().max(b.len()));
+    let (mut at_a, mut at_b) = (0, 0);
+    while at_a < a.len() || at_b < b.len() {
+        let next_a = a.get(at_a).map(|&(start, _)| start);
+        let next_b = b.get(at_b).map(|&(start, _)| start);
+        let start = match (next_a, next_b) {
+            (Some(a), Some(b)) => a.min(b),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => break,
+        };
+        at_a += usize::from(next_a == Some(start));
+        at_b += usize::from(next_b == Some(start));
+        // Both lists start at 0, so both have a current range from the first round on.
+        let pair = (a[at_a - 1].1, b[at_b - 1].1);
+        let value = *combined
+            .entry(pair)
+            .or_insert_with(|| combine(pair.0, pair.1));
+        if flat.last().is_none_or(|&(_, last)| last != value) {
+            flat.push((start, value));
+        }
+    }
+    flat
+}

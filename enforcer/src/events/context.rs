@@ -1,0 +1,151 @@
+//! What the rest of the daemon knows and events ask for.
+
+use std::{path::Path, sync::Arc, time::SystemTime};
+
+use enforcer_common::abi::{Addr, CgroupId, Nat64Prefix, RuleId};
+
+use crate::geo::{Asn, CountryCode, SpecialRange};
+
+/// Answers about numbers in kernel events. Called for each first refusal: answer from memory.
+///
+/// Every method may know nothing; the record then says less, and is not delayed.
+pub trait Context {
+    /// The rule that `rule` was in the image numbered `generation`. Ids are reused by later images.
+    fn rule(&self, rule: RuleId, generation: u64) -> Option<Arc<RuleInfo>>;
+
+    /// The workload of a cgroup: the one it is, or that of its nearest tagged ancestor.
+    fn workload(&self, cgroup: CgroupId) -> Option<Arc<WorkloadInfo>>;
+
+    /// The path of the cgroup itself below the cgroup2 mount, starting with `/`.
+    fn cgroup_path(&self, cgroup: CgroupId) -> Option<Arc<str>>;
+
+    /// Where an address is.
+    fn place(&self, addr: Addr) -> PlaceInfo;
+
+    /// The name that the workload looked up before it went to this address.
+    fn domain(&self, _cgroup: CgroupId, _addr: Addr) -> Option<Arc<str>> {
+        None
+    }
+
+    /// The operator's own NAT64 prefixes, which the decision unwraps before the well-known forms.
+    fn nat64(&self) -> &[Nat64Prefix] {
+        &[]
+    }
+}
+
+/// Where a decision comes from in the policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// Name of the policy.
+    pub policy: Arc<str>,
+    /// Name of the rule; `default` for the policy's default.
+    pub rule: Arc<str>,
+    /// File as given on the command line.
+    pub file: Arc<Path>,
+    /// Line of the rule, from 1.
+    pub line: u32,
+    /// Mode of the policy.
+    pub mode: Mode,
+    /// `spec.dataCategories` of the policy.
+    pub data_categories: Vec<String>,
+    /// `spec.legalBasis` of the policy.
+    pub legal_basis: Vec<String>,
+}
+
+/// Whether a policy refuses, or only says what it would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Denials are denied.
+    Enforce,
+    /// Denials are allowed and recorded.
+    Audit,
+}
+
+impl Mode {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// What a policy applies to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadInfo {
+    /// Name for people, as listings show it.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: WorkloadKind,
+}
+
+/// The kinds of workloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// A Kubernetes pod.
+    Pod {
+        /// `metadata.namespace`.
+        namespace: Arc<str>,
+        /// `metadata.name`.
+        pod: Arc<str>,
+    },
+    /// A systemd unit.
+    SystemdUnit,
+    /// A cgroup.
+    Cgroup,
+    /// The command of `enforcer exec`.
+    Exec,
+}
+
+/// What the geo databases in use say of an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlaceInfo {
+    /// `None`: no database knows it.
+    pub country: Option<CountryCode>,
+    /// `None`: no database knows it.
+    pub asn: Option<Asn>,
+    /// Name of the organisation that holds the ASN.
+    pub as_name: Option<Arc<str>>,
+    /// Announced from several places at once (RFC 4786): its country is that of no single machine.
+    pub anycast: bool,
+    /// A special-purpose range, which is in no country.
+    pub range: Option<SpecialRange>,
+    /// The database that named the country.
+    pub database: Option<Arc<DatabaseRef>>,
+    /// Whether the databases are of one mind.
+    pub agreement: Option<GeoAgreement>,
+}
+
+/// Which edition of which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseRef {
+    /// Short name.
+    pub name: Arc<str>,
+    /// When it was built.
+    pub built: SystemTime,
+}
+
+/// How the answer of several country databases came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GeoAgreement {
+    /// Those that know the address name one country; the setting is `all`.
+    All,
+    /// Those that know the address name one country; the setting is `any`.
+    Any,
+    /// They name different countries, whatever the setting.
+    Disagree,
+}
+
+impl GeoAgreement {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Any => "any",
+            Self::Disagree => "disagree",
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Completes what the kernel knew of a flow. Never fails, never waits.
+
+use std::sync::Arc;
+
+use enforcer_common::{
+    abi::{Addr, Event, FlowKey, Hook, Port, RuleId},
+    verdict::Reason,
+};
+
+use super::{
+    aggregate::Describe,
+    context::{Context, Mode, RuleInfo},
+    record::{CommandName, Destination, Facts, Outcome, Process, Source},
+};
+
+pub mod cgroup;
+mod place;
+pub mod process;
+
+use cgroup::Placement;
+use process::ProcFs;
+
+/// Describes flows with what [`Context`] and `/proc` know.
+#[derive(Debug)]
+pub struct Enricher<C> {
+    context: C,
+    processes: ProcFs,
+}
+
+impl<C: Context> Enricher<C> {
+    /// An enricher that asks these two.
+    #[must_use]
+    pub fn new(context: C, processes: ProcFs) -> Self {
+        Self { context, processes }
+    }
+
+    /// The context it asks.
+    #[must_use]
+    pub fn context(&self) -> &C {
+        &self.context
+    }
+
+    fn facts(&self, flow: &FlowKey, generation: u64, process: Option<Process>) -> Facts {
+        let outcome = Outcome::from_byte(flow.verdict);
+        let named = (flow.rule != RuleId::NONE).then(|| self.context.rule(flow.rule, generation));
+        let rule = named.flatten();
+        let (judged, place) = place::locate(&self.context, flow.dst);
+        let cgroup = self.context.cgroup_path(flow.cgroup).or_else(|| {
+            let image = process.as_ref()?.image.as_ref()?;
+            image.cgroup.clone()
+        });
+        let placement = cgroup
+            .as_deref()
+            .map(Placement::from_path)
+            .unwrap_or_default();
+        Facts {
+            outcome,
+            reason: None,
+            hook: None,
+            generation,
+            class: None,
+            mode: mode(outcome, rule.as_deref(), flow.rule),
+            destination: Destination {
+                addr: flow.dst,
+                judged,
+                port: known_port(flow.port),
+                proto: flow.proto,
+                domain: self.context.domain(flow.cgroup, flow.dst),
+                place,
+            },
+            source: None,
+            process,
+            cgroup,
+            container: placement.container,
+            pod_uid: placement.pod_uid,
+            workload: self.context.workload(flow.cgroup),
+            rule,
+        }
+    }
+}
+
+impl<C: Context> Describe for Enricher<C> {
+    fn event(&mut self, event: &Event) -> Arc<Facts> {
+        let process = (event.pid != 0).then(|| {
+            let name = CommandName::new(event.comm);
+            let image = self.processes.image(event.pid, name, event.at_ns);
+            Process {
+                pid: event.pid,
+                uid: event.uid,
+                name,
+                image,
+            }
+        });
+        let addr = (event.src != UNKNOWN_SOURCE).then_some(event.src);
+        let port = known_port(event.src_port);
+        Arc::new(Facts {
+            reason: Reason::from_byte(event.reason),
+            hook: Hook::from_byte(event.hook),
+            class: Some(event.class),
+            source: (addr.is_some() || port.is_some()).then_some(Source { addr, port }),
+            ..self.facts(&event.flow, event.generation, process)
+        })
+    }
+
+    fn flow(&mut self, flow: &FlowKey, generation: u64) -> Arc<Facts> {
+        Arc::new(self.facts(flow, generation, None))
+    }
+}
+
+const UNKNOWN_SOURCE: Addr = Addr::from_v6([0; 16]);
+
+fn known_port(port: Port) -> Option<Port> {
+    (port.0 != 0).then_some(port)
+}
+
+/// The policy's mode, else what the verdict proves of it.
+fn mode(outcome: Outcome, rule: Option<&RuleInfo>, id: RuleId) -> Option<Mode> {
+    let proven = match outcome {
+        Outcome::WouldDeny => Some(Mode::Audit),
+        Outcome::Denied if id != RuleId::NONE => Some(Mode::Enforce),
+        Outcome::Denied | Outcome::Held | Outcome::Allowed | Outcome::Unknown => None,
+    };
+    proven.or_else(|| rule.map(|rule| rule.mode))
+}
+
+#[cfg(test)]
+mod tests;

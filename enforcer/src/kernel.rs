@@ -1,0 +1,181 @@
+//! The kernel: loading, attaching, publishing, reading back. The only room that knows aya.
+//!
+//! An [`Enforcement`] is one set of programs, maps and links, held by pins below one directory of
+//! bpffs, so that it goes on without the process that made it.
+
+mod attach;
+mod counters;
+mod error;
+mod object;
+mod pins;
+mod publish;
+mod ring;
+mod tags;
+
+use std::path::Path;
+
+use enforcer_common::abi::{CgroupId, Stance, Tag};
+
+pub use attach::{AttachError, AttachedCgroup, HOOKS};
+pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
+pub use error::KernelError;
+pub use object::{Object, ProgramReport};
+pub use pins::PinDir;
+pub use ring::EventRing;
+
+use self::{attach::Links, object::Maps, publish::ImageSlot, tags::Tags};
+use crate::compile::Image;
+
+/// Programs in force for one instance.
+pub struct Enforcement {
+    dir: PinDir,
+    image: ImageSlot,
+    tags: Tags,
+    flows: Flows,
+    maps: Maps,
+    adopted: bool,
+}
+
+impl Enforcement {
+    /// Loads the programs and pins their maps below `dir`. Nothing is attached yet.
+    ///
+    /// # Errors
+    /// A privilege or a kernel feature is missing, or `dir` holds another enforcement.
+    pub fn create(dir: PinDir) -> Result<Self, KernelError> {
+        let maps = Object::load()?.pin(&dir)?;
+        Self::over(dir, maps, false)
+    }
+
+    /// Takes over what another process of the same build pinned below `dir`. `None` when there is
+    /// nothing, or another build made it.
+    ///
+    /// # Errors
+    /// The pins are damaged.
+    pub fn adopt(dir: PinDir) -> Result<Option<Self>, KernelError> {
+        match Maps::open(&dir)? {
+            Some(maps) => Self::over(dir, maps, true).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {
+        let image = ImageSlot::new(&mut maps)?;
+        let tags = Tags::new(&mut maps)?;
+        let flows = Flows::new(&mut maps)?;
+        Ok(Self {
+            dir,
+            image,
+            tags,
+            flows,
+            maps,
+            adopted,
+        })
+    }
+
+    /// Whether another process made it.
+    #[must_use]
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// The pins.
+    #[must_use]
+    pub fn dir(&self) -> &PinDir {
+        &self.dir
+    }
+
+    /// Puts an image in force. When this returns, no decision uses the old one any more.
+    ///
+    /// # Errors
+    /// The kernel has no room; the old image stays in force.
+    pub fn publish(&mut self, image: &Image) -> Result<(), KernelError> {
+        self.image.publish(image)
+    }
+
+    /// Number of the image in force and of its classes; `None` when there is none.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
+        self.image.in_force()
+    }
+
+    /// Attaches every hook to a cgroup and pins the links. A cgroup that is attached already stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// The cgroup cannot be opened or the kernel refuses.
+    pub fn attach(&mut self, cgroup: &Path) -> Result<(), KernelError> {
+        Links::new(&self.dir).attach(&self.dir, cgroup)
+    }
+
+    /// Cgroups with pinned links.
+    ///
+    /// # Errors
+    /// The pins cannot be listed.
+    pub fn attached(&self) -> Result<Vec<AttachedCgroup>, KernelError> {
+        Links::new(&self.dir).list()
+    }
+
+    /// Sets the tag of a cgroup.
+    ///
+    /// # Errors
+    /// The map is full or cannot be written.
+    pub fn tag(&mut self, cgroup: CgroupId, tag: Tag) -> Result<(), KernelError> {
+        self.tags.set(cgroup, tag)
+    }
+
+    /// Removes the tag of a cgroup that is gone.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    pub fn untag(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
+        self.tags.remove(cgroup)
+    }
+
+    /// Makes a cgroup a managed root: what is below it without a tag stands as `unknown` says.
+    ///
+    /// # Errors
+    /// The map is full or cannot be written.
+    pub fn manage(&mut self, cgroup: CgroupId, unknown: Stance) -> Result<(), KernelError> {
+        self.tags.set(cgroup, Tag::standing(unknown))
+    }
+
+    /// Every tag.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn tags(&self) -> Result<Vec<(CgroupId, Tag)>, KernelError> {
+        self.tags.all()
+    }
+
+    /// The ring of events. Only one reader sees each event.
+    ///
+    /// # Errors
+    /// The ring cannot be mapped.
+    pub fn events(&mut self) -> Result<EventRing, KernelError> {
+        EventRing::new(&mut self.maps)
+    }
+
+    /// Counts of refused flows, and removal of those that are idle.
+    #[must_use]
+    pub fn flows(&mut self) -> &mut Flows {
+        &mut self.flows
+    }
+
+    /// Counters of the programs.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn counters(&self) -> Result<KernelCounters, KernelError> {
+        KernelCounters::read(&self.dir)
+    }
+
+    /// Kernel memory of each map.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn memory(&self) -> Result<Vec<MapMemory>, KernelError> {
+        MapMemory::read(&self.dir)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the programs count.
+
+use std::{
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
+
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use enforcer_common::{
+    abi::{Counter, FlowCount, FlowKey, LossCause, RuleId, names},
+    verdict::Fault,
+};
+
+use super::{
+    error::KernelError,
+    object::{MAPS, Maps, typed},
+    pins::PinDir,
+};
+
+/// Counters over all CPUs.
+#[derive(Clone, Debug, Default)]
+pub struct KernelCounters {
+    /// One value for each [`Counter`], by its number.
+    values: Vec<u64>,
+    /// Rules that decided anything.
+    pub decisions: Vec<(RuleId, DecisionCount)>,
+}
+
+/// What a rule decided. Rule 0 stands for all that have no row of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecisionCount {
+    /// Flows let through.
+    pub allowed: u64,
+    /// Flows refused.
+    pub denied: u64,
+    /// Flows let through because the policy is in audit mode.
+    pub would_deny: u64,
+}
+
+impl KernelCounters {
+    pub(super) fn read(dir: &PinDir) -> Result<Self, KernelError> {
+        let open = |name| {
+            Maps::open(dir)?
+                .ok_or(KernelError::Missing(name))?
+                .get(name)
+        };
+        let error = || KernelError::map("read", names::COUNTERS);
+        let counters: PerCpuArray<MapData, u64> =
+            typed(names::COUNTERS, Map::PerCpuArray(open(names::COUNTERS)?))?;
+        let mut values = Vec::new();
+        for cells in counters.iter() {
+            values.push(cells.map_err(error())?.iter().sum());
+        }
+        let rows: PerCpuArray<MapData, [u64; 3]> =
+            typed(names::DECISIONS, Map::PerCpuArray(open(names::DECISIONS)?))?;
+        let mut decisions = Vec::new();
+        for (rule, cells) in rows.iter().enumerate() {
+            let cells = cells.map_err(KernelError::map("read", names::DECISIONS))?;
+            let sum = |column: usize| cells.iter().map(|cell| cell[column]).sum();
+            let count = DecisionCount {
+                allowed: sum(0),
+                denied: sum(1),
+                would_deny: sum(2),
+            };
+            if count != DecisionCount::default() {
+                decisions.push((RuleId(rule as u16), count));
+            }
+        }
+        Ok(Self { values, decisions })
+    }
+
+    /// One counter.
+    #[must_use]
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.value(counter as u32)
+    }
+
+    /// Faults by label.
+    pub fn faults(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Fault::ALL
+            .into_iter()
+            .map(|(fault, label)| (label, self.value(fault.counter())))
+    }
+
+    /// Lost events by cause.
+    pub fn losses(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        LossCause::ALL
+            .into_iter()
+            .map(|(_, counter, label)| (label, self.get(counter)))
+    }
+
+    fn value(&self, index: u32) -> u64 {
+        self.values.get(index as usize).copied().unwrap_or(0)
+    }
+}
+
+/// Counts of refused flows.
+pub struct Flows(HashMap<MapData, FlowKey, FlowCount>);
+
+impl Flows {
+    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
+        typed(names::FLOWS, Map::HashMap(maps.get(names::FLOWS)?)).map(Self)
+    }
+
+    /// Every flow with its counts.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn all(&self) -> Result<Vec<(FlowKey, FlowCount)>, KernelError> {
+        // Programs add and the daemon removes while this walks: an entry may be missing once.
+        self.0
+            .iter()
+            .collect::<Result<_, _>>()
+            .map_err(KernelError::map("read", names::FLOWS))
+    }
+
+    /// Forgets a flow.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    pub fn remove(&mut self, key: &FlowKey) -> Result<(), KernelError> {
+        match self.0.remove(key) {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(KernelError::map("remove from", names::FLOWS)(error)),
+        }
+    }
+}
+
+/// What a map costs.
+#[derive(Clone, Debug)]
+pub struct MapMemory {
+    /// Its name.
+    pub name: &'static str,
+    /// Bytes as the kernel accounts them.
+    pub bytes: u64,
+    /// Entries it can hold.
+    pub capacity: u32,
+}
+
+impl MapMemory {
+    pub(super) fn read(dir: &PinDir) -> Result<Vec<Self>, KernelError> {
+        let maps = Maps::open(dir)?.ok_or(KernelError::Missing(names::IMAGE))?;
+        MAPS.into_iter()
+            .map(|name| {
+                let data = maps.get(name)?;
+                let capacity = data.info().map_or(0, |info| info.max_entries());
+                let mut bytes = memlock(&data)?;
+                if name == names::IMAGE {
+                    bytes += super::publish::ImageSlot::new(
+                        &mut Maps::open(dir)?.ok_or(KernelError::Missing(name))?,
+                    )?
+                    .memory()?;
+                }
+                Ok(Self {
+                    name,
+                    bytes,
+                    capacity,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The kernel's own account, which for hashes counts what is allocated (5.19).
+pub(super) fn memlock(map: &MapData) -> Result<u64, KernelError> {
+    let path = format!("/proc/self/fdinfo/{}", map.fd().as_fd().as_raw_fd());
+    let text = fs::read_to_string(&path).map_err(KernelError::io("read", path))?;
+    let field = text.lines().find_map(|line| line.strip_prefix("memlock:"));
+    Ok(field
+        .and_then(|field| field.trim().parse().ok())
+        .unwrap_or(0))
+}

@@ -1,0 +1,158 @@
+//! The embedded object: programs and maps.
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{Map, MapData},
+    programs::{Program, ProgramError},
+};
+use enforcer_common::abi::names;
+use serde::Serialize;
+
+use super::{attach::HOOKS, error::KernelError, pins::PinDir};
+
+/// The kernel programs.
+static HOOKS_OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/enforcer-hooks"));
+
+/// Maps that are pinned.
+pub(super) const MAPS: [&str; 8] = [
+    names::IMAGE,
+    names::TAGS,
+    names::FLOWS,
+    names::EVENTS,
+    names::COUNTERS,
+    names::DECISIONS,
+    names::REPLIES,
+    names::ACCEPTED,
+];
+
+/// Loaded programs that are not yet pinned.
+pub struct Object(Ebpf);
+
+/// What the verifier made of a program.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProgramReport {
+    /// Its name.
+    pub name: &'static str,
+    /// Instructions the verifier walked; `None` before kernel 5.16.
+    pub verified_instructions: Option<u32>,
+}
+
+impl Object {
+    /// Creates the maps and loads every program.
+    ///
+    /// # Errors
+    /// A privilege or a kernel feature is missing.
+    pub fn load() -> Result<Self, KernelError> {
+        let mut ebpf = EbpfLoader::new().load(HOOKS_OBJECT).map_err(object_error)?;
+        for hook in HOOKS {
+            let program = ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
+            let loaded = match program {
+                Program::CgroupSockAddr(program) => program.load(),
+                Program::CgroupSkb(program) => program.load(),
+                _ => return Err(KernelError::Missing(hook)),
+            };
+            loaded.map_err(|source| program_error(hook, source))?;
+        }
+        Ok(Self(ebpf))
+    }
+
+    /// What the verifier made of each program.
+    #[must_use]
+    pub fn report(&self) -> Vec<ProgramReport> {
+        let instructions = |name| {
+            self.0
+                .program(name)?
+                .info()
+                .ok()?
+                .verified_instruction_count()
+        };
+        HOOKS
+            .into_iter()
+            .map(|name| ProgramReport {
+                name,
+                verified_instructions: instructions(name),
+            })
+            .collect()
+    }
+
+    /// Pins programs and maps below `dir`.
+    pub(super) fn pin(mut self, dir: &PinDir) -> Result<Maps, KernelError> {
+        dir.make()?;
+        for hook in HOOKS {
+            let path = dir.program(hook);
+            let program = self.0.program_mut(hook).ok_or(KernelError::Missing(hook))?;
+            program.pin(&path).map_err(|source| KernelError::Pin {
+                path,
+                source: Box::new(source),
+            })?;
+        }
+        for name in MAPS {
+            let path = dir.map(name);
+            let map = self.0.map(name).ok_or(KernelError::Missing(name))?;
+            map.pin(&path).map_err(|source| KernelError::Pin {
+                path,
+                source: Box::new(source),
+            })?;
+        }
+        Maps::open(dir)?.ok_or_else(|| KernelError::OtherVersion {
+            path: dir.path().into(),
+        })
+    }
+}
+
+/// The pinned maps of an enforcement.
+pub(super) struct Maps(PinDir);
+
+impl Maps {
+    /// `None` when nothing is pinned there.
+    pub(super) fn open(dir: &PinDir) -> Result<Option<Self>, KernelError> {
+        Ok(dir.map(names::ACCEPTED).exists().then(|| Self(dir.clone())))
+    }
+
+    /// A handle of its own on a map.
+    pub(super) fn get(&self, name: &'static str) -> Result<MapData, KernelError> {
+        MapData::from_pin(self.0.map(name)).map_err(KernelError::map("open", name))
+    }
+}
+
+/// Wraps a map's data as the type that its place in the program says it is.
+pub(super) fn typed<T: TryFrom<Map, Error = aya::maps::MapError>>(
+    name: &'static str,
+    map: Map,
+) -> Result<T, KernelError> {
+    T::try_from(map).map_err(KernelError::map("open", name))
+}
+
+fn object_error(error: EbpfError) -> KernelError {
+    if is_permission(&error) {
+        KernelError::NotPermitted
+    } else {
+        KernelError::Object(Box::new(error))
+    }
+}
+
+fn program_error(program: &'static str, source: ProgramError) -> KernelError {
+    if is_permission(&source) {
+        KernelError::NotPermitted
+    } else {
+        KernelError::Program {
+            program,
+            source: Box::new(source),
+        }
+    }
+}
+
+/// Whether `EPERM` is at the bottom of it.
+fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && io.raw_os_error() == Some(libc::EPERM)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

@@ -1,0 +1,51 @@
+//! Events from the ring.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use aya::maps::{Map, MapData, RingBuf};
+use enforcer_common::abi::{Event, names};
+use zerocopy::FromBytes as _;
+
+use super::{
+    error::KernelError,
+    object::{Maps, typed},
+};
+
+/// Reader of the ring. Its file descriptor becomes readable when there is an event.
+pub struct EventRing {
+    ring: RingBuf<MapData>,
+    unreadable: u64,
+}
+
+impl EventRing {
+    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
+        let ring = typed(names::EVENTS, Map::RingBuf(maps.get(names::EVENTS)?))?;
+        Ok(Self {
+            ring,
+            unreadable: 0,
+        })
+    }
+
+    /// The next event, if there is one.
+    pub fn next(&mut self) -> Option<Event> {
+        loop {
+            let item = self.ring.next()?;
+            match Event::read_from_bytes(&item) {
+                Ok(event) => return Some(event),
+                Err(_) => self.unreadable += 1,
+            }
+        }
+    }
+
+    /// Records of another size, passed over.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+}
+
+impl AsRawFd for EventRing {
+    fn as_raw_fd(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+}

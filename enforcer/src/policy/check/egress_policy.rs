@@ -1,0 +1,78 @@
+use super::{Document, lint, rule, selector};
+use crate::policy::{
+    diagnostic::Diagnostics,
+    model::{Action, Mode, Policy, PolicyName, Replies},
+    read::Reader,
+    region::Regions,
+    source::Node,
+};
+
+pub(super) const ACTIONS: [(&str, Action); 2] = [("allow", Action::Allow), ("deny", Action::Deny)];
+const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
+const REPLIES: [(&str, Replies); 2] = [("allow", Replies::Allow), ("judge", Replies::Judge)];
+
+/// Reads the `spec` of an `EgressPolicy`. What it returns is only right if it reported no error.
+pub(in crate::policy) fn egress_policy(
+    document: &Document<'_>,
+    regions: &Regions,
+    diagnostics: &mut Diagnostics,
+) -> Option<Policy> {
+    let errors = diagnostics.errors();
+    let source = document.source;
+    let mut reader = Reader {
+        source,
+        diagnostics,
+    };
+    let mut fields = reader.fields(document.spec, "`spec`")?;
+    let description = fields.take("description");
+    let selector = reader.require(&mut fields, "selector");
+    let mode = fields.take("mode");
+    let data_categories = fields.take("dataCategories");
+    let legal_basis = fields.take("legalBasis");
+    let default = fields.take("default");
+    let replies = fields.take("replies");
+    let rules = fields.take("rules");
+    for later in ["dns", "tag", "requireDpa"] {
+        reader.refuse(&mut fields, later);
+    }
+    reader.finish(fields);
+
+    let default_at = default.unwrap_or(document.spec).span.start;
+    let rules = rules.map_or_else(Vec::new, |node| rule::rules(&mut reader, node, regions));
+    let mut policy = Policy {
+        name: PolicyName(document.name.into()),
+        at: source.position(document.name_span.start),
+        description: description
+            .and_then(|node| reader.text(node, "`description`"))
+            .map_or_else(String::new, |text| text.trim_end().to_owned()),
+        selectors: selector.map_or_else(Vec::new, |node| selector::selectors(&mut reader, node)),
+        mode: mode
+            .and_then(|node| reader.choice(node, "`mode`", &MODES))
+            .unwrap_or_default(),
+        data_categories: texts(&mut reader, data_categories, "`dataCategories`"),
+        legal_basis: texts(&mut reader, legal_basis, "`legalBasis`"),
+        default: default
+            .and_then(|node| reader.choice(node, "`default`", &ACTIONS))
+            .unwrap_or(Action::Deny),
+        default_at: source.position(default_at),
+        replies: replies
+            .and_then(|node| reader.choice(node, "`replies`", &REPLIES))
+            .unwrap_or_default(),
+        rules: Vec::new(),
+    };
+    // A rule with a peer that could not be read looks wider than it is.
+    if reader.diagnostics.errors() == errors {
+        lint::rules(&mut reader, &rules);
+    }
+    policy.rules = rules.into_iter().map(|read| read.rule).collect();
+    Some(policy)
+}
+
+fn texts(reader: &mut Reader<'_>, node: Option<&Node>, what: &'static str) -> Vec<String> {
+    let Some(node) = node else {
+        return Vec::new();
+    };
+    let items = reader.list(node, what);
+    let texts = items.iter().filter_map(|item| reader.text(item, what));
+    texts.map(str::to_owned).collect()
+}

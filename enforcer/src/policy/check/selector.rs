@@ -1,0 +1,131 @@
+use crate::policy::{
+    diagnostic::Code,
+    model::Selector,
+    read::Reader,
+    source::{Node, Value},
+};
+
+const WHAT: &str = "an element of `selector`";
+
+/// Reads `selector`: a list whose elements each have one field.
+pub(super) fn selectors(reader: &mut Reader<'_>, node: &Node) -> Vec<Selector> {
+    let mut selectors = Vec::new();
+    for item in reader.list(node, "`selector`") {
+        selector(reader, item, &mut selectors);
+    }
+    selectors
+}
+
+fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>) {
+    let Some(mut fields) = reader.fields(node, WHAT) else {
+        return;
+    };
+    let exec = fields.take("exec");
+    let cgroups = fields.take("cgroups");
+    reader.refuse(&mut fields, "pods");
+    reader.refuse(&mut fields, "systemdUnits");
+    reader.finish(fields);
+    if let Value::Mapping(entries) = &node.value {
+        match entries.as_slice() {
+            [] => {
+                reader
+                    .report(
+                        Code::MissingField,
+                        node.span,
+                        format!("{WHAT} says nothing"),
+                    )
+                    .help("write `exec: true` or `cgroups: [...]`");
+            }
+            [_] => {}
+            [_, second, ..] => {
+                let message = format!("{WHAT} has more than one field");
+                reader
+                    .report(Code::WrongType, second.key_span, message)
+                    .help("a policy applies where any element matches: start a new one with `- `");
+            }
+        }
+    }
+    if let Some(node) = exec {
+        exec_selector(reader, node, selectors);
+    }
+    if let Some(node) = cgroups {
+        for item in reader.list(node, "`cgroups`") {
+            let Some(pattern) = reader.text(item, "`cgroups`") else {
+                continue;
+            };
+            match problem(pattern) {
+                Some((problem, help)) => {
+                    let message = format!("`{pattern}` is not a pattern of cgroups: {problem}");
+                    reader
+                        .report(Code::InvalidCgroup, item.span, message)
+                        .help(help);
+                }
+                None => {
+                    if matches!(pattern, "/" | "/**") {
+                        let message = "this selects every process of the machine";
+                        reader
+                            .report(Code::SelectsEverything, item.span, message)
+                            .help("name the cgroups of the workloads");
+                    }
+                    selectors.push(Selector::Cgroup(pattern.to_owned()));
+                }
+            }
+        }
+    }
+}
+
+fn exec_selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>) {
+    match &node.value {
+        Value::Scalar { text, plain: true } if text == "true" => selectors.push(Selector::Exec),
+        Value::Invalid => {}
+        Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => {
+            reader
+                .report(Code::UnknownValue, node.span, "`exec` can only be `true`")
+                .help("write `exec: true`, or remove this element");
+        }
+    }
+}
+
+/// What is wrong with a pattern, and how to put it right.
+fn problem(pattern: &str) -> Option<(&'static str, String)> {
+    const MOUNT: &str = "/sys/fs/cgroup";
+    if let Some(below) = pattern.strip_prefix(MOUNT)
+        && (below.is_empty() || below.starts_with('/'))
+    {
+        let path = if below.is_empty() { "/" } else { below };
+        return Some((
+            "paths start at the cgroup2 mount",
+            format!("leave the mount point out: `{path}`"),
+        ));
+    }
+    let Some(path) = pattern.strip_prefix('/') else {
+        return Some((
+            "it does not start with `/`",
+            format!("paths start at the cgroup2 mount: `/{pattern}`"),
+        ));
+    };
+    if path.is_empty() {
+        return None;
+    }
+    if pattern.contains(['?', '[', ']', '{', '}']) {
+        return Some((
+            "only `*` and `**` are special",
+            "list several patterns instead".to_owned(),
+        ));
+    }
+    for component in path.split('/') {
+        if matches!(component, "" | "." | "..") {
+            return Some((
+                "it has an empty component, `.` or `..`",
+                "write the path as `/proc/PID/cgroup` shows it".to_owned(),
+            ));
+        }
+        if component.contains("**") && component != "**" {
+            return Some((
+                "`**` must be a whole component",
+                "use `*` within a component".to_owned(),
+            ));
+        }
+    }
+    None
+}

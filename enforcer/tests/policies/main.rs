@@ -1,0 +1,12 @@
+//! Policies from file to model.
+//!
+//! `ENFORCER_BLESS=1 cargo test` writes the goldens anew; look at the difference before committing.
+
+mod examples;
+mod files;
+mod findings;
+mod golden;
+mod reference;
+mod regions;
+mod render;
+mod robust;

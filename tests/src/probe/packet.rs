@@ -1,0 +1,61 @@
+//! Frames past the IP stack.
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    os::fd::AsRawFd,
+};
+
+use etherparse::PacketBuilder;
+use nix::{
+    ifaddrs::getifaddrs,
+    net::if_::InterfaceFlags,
+    sys::socket::{LinkAddr, MsgFlags, sendto},
+};
+use socket2::{Domain, Socket, Type};
+
+use super::{Failure, Options, Step};
+
+pub(super) fn attempt(to: IpAddr, options: &Options) -> Result<bool, Failure> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW, None).map_err(Step::Socket.failed())?;
+    let (link, frame) = frame(to, options.marker.as_bytes()).map_err(Step::Socket.failed())?;
+    sendto(socket.as_raw_fd(), &frame, &link, MsgFlags::empty()).map_err(Step::Send.failed())?;
+    Ok(false)
+}
+
+/// The interface to send through, and a UDP datagram in a frame.
+fn frame(to: IpAddr, payload: &[u8]) -> io::Result<(LinkAddr, Vec<u8>)> {
+    let link = getifaddrs()?
+        .filter(|it| !it.flags.contains(InterfaceFlags::IFF_LOOPBACK))
+        .find_map(|it| it.address?.as_link_addr().copied())
+        .ok_or(io::ErrorKind::NotFound)?;
+    let from_mac = link.addr().ok_or(io::ErrorKind::NotFound)?;
+    let builder = PacketBuilder::ethernet2(from_mac, gateway_mac());
+    let builder = match to {
+        IpAddr::V4(to) => builder.ipv4(Ipv4Addr::UNSPECIFIED.octets(), to.octets(), 64),
+        IpAddr::V6(to) => builder.ipv6(Ipv6Addr::UNSPECIFIED.octets(), to.octets(), 64),
+    };
+    let mut frame = vec![];
+    builder
+        .udp(40000, 9)
+        .write(&mut frame, payload)
+        .map_err(io::Error::other)?;
+    Ok((link, frame))
+}
+
+/// The only neighbour's hardware address, once it has been spoken to; else everybody's.
+fn gateway_mac() -> [u8; 6] {
+    let table = fs::read_to_string("/proc/net/arp").unwrap_or_default();
+    // IP address, HW type, flags, HW address, mask, device (proc_net(5)).
+    let known = table.lines().skip(1).find_map(|line| {
+        let mac = line.split_whitespace().nth(3)?;
+        let octets: Vec<u8> = mac
+            .split(':')
+            .map_while(|octet| u8::from_str_radix(octet, 16).ok())
+            .collect();
+        <[u8; 6]>::try_from(octets)
+            .ok()
+            .filter(|mac| *mac != [0; 6])
+    });
+    known.unwrap_or([0xff; 6])
+}

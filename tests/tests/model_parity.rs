@@ -1,0 +1,83 @@
+//! The compiler and the shared decision say what the naive model says.
+
+use enforcer::{
+    compile::{Image, Input, compile},
+    policy::Policy,
+};
+use enforcer_common::{
+    abi::ClassId,
+    verdict::{Decision, Flow, Reason},
+};
+use enforcer_tests::{
+    arb::{self, Case},
+    cases,
+    model::{self, Answer, By},
+};
+use proptest::prelude::*;
+
+/// What the image says, in the model's words.
+fn answer(image: &Image, class: usize, flow: &Flow) -> Answer {
+    let decision: Decision = image.decide(ClassId(class as u16), flow);
+    assert!(
+        matches!(decision.reason, Reason::Rule | Reason::Loopback),
+        "{flow:?}: {decision:?}"
+    );
+    let by = image.rule(decision.rule).map(|rule| By {
+        policy: rule.policy.clone(),
+        rule: rule.rule.clone(),
+    });
+    Answer {
+        verdict: decision.verdict,
+        would_deny: decision.would_deny,
+        by,
+    }
+}
+
+fn image_of(case: &Case) -> Image {
+    let input = Input {
+        policies: &case.policies,
+        classes: &case.classes,
+        geo: &case.geo,
+        nat64: &case.nat64,
+        generation: 1,
+    };
+    compile(&input).expect("generated cases fit into an image")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn the_image_says_what_the_model_says(case in arb::case()) {
+        let image = image_of(&case);
+        for (number, class) in case.classes.iter().enumerate() {
+            let policies = case.policies_of(class);
+            for flow in &case.flows {
+                let expected = model::decide(&policies, &case.geo, &case.nat64, flow);
+                prop_assert_eq!(answer(&image, number, flow), expected, "{:?}", flow);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_image_answers_the_fixed_table() {
+    let policies: Vec<Policy> = cases::policies();
+    let nat64 = cases::nat64();
+    for row in cases::ROWS {
+        let geo = cases::geo(row.agreement);
+        let classes = [row.class.to_vec()];
+        let input = Input {
+            policies: &policies,
+            classes: &classes,
+            geo: &geo,
+            nat64: &nat64,
+            generation: 1,
+        };
+        let image = compile(&input).expect("the table fits into an image");
+        let answer = answer(&image, 0, &cases::flow(row.to, row.proto, row.ports));
+        let by = answer.by.as_ref().map(By::to_string);
+        let parts = (answer.verdict, answer.would_deny, by.as_deref());
+        assert_eq!(parts, row.expect.parts(), "{row:?}");
+    }
+}

@@ -1,0 +1,57 @@
+//! `test`: all tests, those that need root included.
+
+use anyhow::{Result, bail};
+
+use crate::{build, cmd, setup};
+
+/// Options of `test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave out what attaches programs, and say so
+    #[arg(long)]
+    skip_root: bool,
+}
+
+const HOST: &[&str] = &[
+    "test",
+    "-p",
+    "enforcer-common",
+    "-p",
+    "enforcer",
+    "-p",
+    "xtask",
+];
+const KERNEL: &[&str] = &[
+    "test",
+    "-p",
+    "enforcer-tests",
+    "--features",
+    "enforcer/kernel",
+];
+
+/// Runs the tests.
+///
+/// # Errors
+/// A test fails, or this is not root and the user did not say to skip what needs it.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if !args.skip_root && !cmd::is_root() {
+        bail!(
+            "the suites of enforcer-tests attach programs to cgroups of their own and need root; \
+             run as root, or leave them out with --skip-root"
+        );
+    }
+    let toolchain = setup::run()?;
+    cmd::say("test", "what needs no privilege");
+    cmd::run(toolchain.apply(&mut cmd::cargo(HOST)))?;
+    if args.skip_root {
+        cmd::say("test", "SKIPPED on request: every suite of enforcer-tests");
+        return Ok(());
+    }
+    let binary = build::release(&toolchain)?;
+    cmd::say(
+        "test",
+        "the suites that load, attach and send, in namespaces of their own",
+    );
+    let mut suites = cmd::cargo(KERNEL);
+    cmd::run(toolchain.apply(suites.env("ENFORCER_BIN", binary)))
+}
