@@ -1,9 +1,17 @@
 //! Where addresses are: databases, special-purpose ranges, agreement between databases.
 
+mod attribution;
+pub mod builtin;
 mod database;
+mod error;
 mod location;
+mod mmdb;
+mod set;
 pub mod special;
 
-pub use database::{Agreement, Database, DatabaseInfo, GeoSet, LocationId};
+pub use database::{Database, DatabaseInfo, LocationId};
+pub use error::GeoError;
 pub use location::{Asn, CountryCode, CountrySet, Location};
+pub use mmdb::AsNames;
+pub use set::{Agreement, Answer, GeoSet, Located};
 pub use special::SpecialRange;

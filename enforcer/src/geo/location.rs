@@ -1,10 +1,31 @@
 //! What a database says of an address.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 /// Autonomous system number (RFC 6793).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Asn(pub u32);
+
+impl fmt::Display for Asn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AS{}", self.0)
+    }
+}
+
+/// The officially assigned codes of ISO 3166-1, and XK: user-assigned, but what everybody writes
+/// for Kosovo, which has no other.
+const ASSIGNED: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ \
+    BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE \
+    DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR \
+    GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP \
+    KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT \
+    MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW \
+    PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG \
+    TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM \
+    ZW";
+
+static ASSIGNED_SET: LazyLock<CountrySet> =
+    LazyLock::new(|| ASSIGNED.split(' ').filter_map(CountryCode::parse).collect());
 
 /// ISO 3166-1 alpha-2 country code, upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +47,20 @@ impl CountryCode {
     pub fn as_str(&self) -> &str {
         // Two ASCII letters by construction.
         std::str::from_utf8(&self.0).unwrap_or("ZZ")
+    }
+
+    /// The two letters, ASCII.
+    pub(super) fn letters(self) -> [u8; 2] {
+        self.0
+    }
+
+    /// Whether the code is a country's: officially assigned by ISO 3166-1, or XK.
+    ///
+    /// Databases also write codes that are none (EU, AP, UK, XX, A1, ZZ): they say nothing about
+    /// where an address is.
+    #[must_use]
+    pub fn is_assigned(self) -> bool {
+        ASSIGNED_SET.contains(self)
     }
 
     fn index(self) -> usize {

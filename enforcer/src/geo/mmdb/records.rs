@@ -1,0 +1,118 @@
+//! Records of the data section, each decoded once.
+
+use std::{collections::HashMap, net::IpAddr, path::Path};
+
+use maxminddb::{MaxMindDbError, Reader};
+
+use super::{
+    layout,
+    names::{AsNames, Builder},
+    tree::{Record, Runs},
+};
+use crate::geo::{CountryCode, GeoError, Location, LocationId};
+
+pub(super) struct Records<'a> {
+    path: &'a Path,
+    reader: &'a Reader<&'a [u8]>,
+    nodes: u32,
+    /// By distance of the record from `nodes`: one more than the location, 0 for not seen yet.
+    seen: Vec<u32>,
+    ids: HashMap<u64, LocationId>,
+    locations: Vec<Location>,
+    names: Builder,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(path: &'a Path, reader: &'a Reader<&'a [u8]>, file_bytes: usize) -> Self {
+        let unknown = Location::default();
+        Self {
+            path,
+            reader,
+            nodes: reader.metadata().node_count,
+            // Zeroed memory costs nothing until it is touched, so the size of the file, which
+            // bounds the distances, will do.
+            seen: vec![0; file_bytes],
+            ids: HashMap::from([(key(unknown), LocationId(0))]),
+            locations: vec![unknown],
+            names: Builder::default(),
+        }
+    }
+
+    /// Says where the runs are instead of which record they have.
+    pub(super) fn locate<T: Copy + Into<N>, N: Into<IpAddr>>(
+        &mut self,
+        runs: Runs<T>,
+    ) -> Result<Vec<(T, LocationId)>, GeoError> {
+        let mut ranges: Vec<(T, LocationId)> = Vec::with_capacity(runs.len());
+        for (start, record) in runs {
+            let id = self.id(record, start)?;
+            if ranges.last().is_none_or(|&(_, before)| before != id) {
+                ranges.push((start, id));
+            }
+        }
+        Ok(ranges)
+    }
+
+    pub(super) fn finish(self) -> (Vec<Location>, AsNames) {
+        (self.locations, self.names.finish())
+    }
+
+    fn id<T: Into<N>, N: Into<IpAddr>>(
+        &mut self,
+        record: Record,
+        address: T,
+    ) -> Result<LocationId, GeoError> {
+        let distance = (record.0 - self.nodes) as usize;
+        if distance == 0 {
+            return Ok(LocationId(0));
+        }
+        if let Some(&known @ 1..) = self.seen.get(distance) {
+            return Ok(LocationId(known - 1));
+        }
+        // A record that points beyond the file is refused here.
+        let id = self.decode(address.into().into())?;
+        if let Some(slot) = self.seen.get_mut(distance) {
+            *slot = id.0 + 1;
+        }
+        Ok(id)
+    }
+
+    fn decode(&mut self, address: IpAddr) -> Result<LocationId, GeoError> {
+        let found = self
+            .reader
+            .lookup(address)
+            .map_err(|source| GeoError::Damaged {
+                path: self.path.to_owned(),
+                source,
+            })?;
+        let record: layout::Record<'_> = found
+            .decode()
+            .map_err(|source| self.incomprehensible(address, source))?
+            .unwrap_or_default();
+        let location = record.location();
+        if let (Some(asn), Some(name)) = (location.asn, record.as_name()) {
+            self.names.add(asn, name);
+        }
+        let next = LocationId(self.locations.len() as u32);
+        let id = *self.ids.entry(key(location)).or_insert(next);
+        if id == next {
+            self.locations.push(location);
+        }
+        Ok(id)
+    }
+
+    fn incomprehensible(&self, address: IpAddr, source: MaxMindDbError) -> GeoError {
+        GeoError::Record {
+            path: self.path.to_owned(),
+            address,
+            source,
+        }
+    }
+}
+
+/// A location in one number: hashing its fields one by one takes longer than decoding it.
+fn key(location: Location) -> u64 {
+    let country = location.country.map_or([0; 2], CountryCode::letters);
+    let asn = location.asn.map_or(0, |asn| asn.0);
+    u64::from(asn) << 32 | u64::from(u16::from_be_bytes(country)) << 1 | u64::from(location.anycast)
+}
