@@ -65,7 +65,7 @@ fn report_refusal<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, de
         proto: flow.proto,
         verdict: decision.verdict as u8 | if decision.would_deny { 0x80 } else { 0 },
         rule: decision.rule,
-        reserved: 0,
+        generation: decision.generation,
     };
     let now = now_ns();
     if again(ctx, &key, now) {

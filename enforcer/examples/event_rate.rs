@@ -100,7 +100,7 @@ fn event(number: u32, comm: [u8; 16]) -> Event {
             proto: Proto::TCP,
             verdict: Verdict::Deny as u8,
             rule: RuleId(7),
-            reserved: 0,
+            generation: 0,
         },
         at_ns: boottime_ns(),
         generation: 3,

@@ -16,8 +16,10 @@
 
 pub mod cli;
 pub mod compile;
+pub mod daemon;
 pub mod events;
 pub mod geo;
 #[cfg(feature = "kernel")]
 pub mod kernel;
 pub mod policy;
+pub mod workloads;

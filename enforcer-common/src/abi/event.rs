@@ -36,8 +36,9 @@ pub struct FlowKey {
     pub verdict: u8,
     /// The rule that decided.
     pub rule: RuleId,
-    /// Always zero.
-    pub reserved: u16,
+    /// Low 16 bits of the number of the image that decided, for rules are numbered anew in each; 0
+    /// where no image was asked.
+    pub generation: u16,
 }
 
 const _: () = assert!(size_of::<FlowKey>() == 32);

@@ -180,6 +180,8 @@ pub struct Decision {
     pub rule: RuleId,
     /// Allowed, but `rule` belongs to a policy in audit mode and would deny.
     pub would_deny: bool,
+    /// Low 16 bits of the number of the image that decided; 0 where none was asked.
+    pub generation: u16,
 }
 
 impl Decision {
@@ -192,13 +194,14 @@ impl Decision {
             reason,
             rule: RuleId::NONE,
             would_deny: false,
+            generation: 0,
         }
     }
 
-    /// What a rule says.
+    /// What a rule says, in the image with these low bits of its number.
     #[inline(always)]
     #[must_use]
-    pub const fn ruled(outcome: Outcome) -> Self {
+    pub const fn ruled(outcome: Outcome, generation: u16) -> Self {
         Self {
             verdict: if outcome.deny {
                 Verdict::Deny
@@ -208,6 +211,7 @@ impl Decision {
             reason: Reason::Rule,
             rule: outcome.rule,
             would_deny: outcome.audit,
+            generation,
         }
     }
 

@@ -13,10 +13,13 @@ pub struct Judgement {
     pub outcome: Result<Outcome, Fault>,
     /// A policy of the class judges replies as any other packet.
     pub judge_replies: bool,
+    /// Low 16 bits of the image's number.
+    pub generation: u16,
 }
 
 impl Judgement {
     const REPLIES: u64 = 1 << 32;
+    const GENERATION: u32 = 48;
 
     /// All of it in a double word.
     #[inline(always)]
@@ -26,7 +29,9 @@ impl Judgement {
             Ok(outcome) => outcome.pack(),
             Err(fault) => fault as u32,
         };
-        u64::from(word) | if self.judge_replies { Self::REPLIES } else { 0 }
+        u64::from(word)
+            | if self.judge_replies { Self::REPLIES } else { 0 }
+            | u64::from(self.generation) << Self::GENERATION
     }
 
     /// Reads a double word that [`pack`](Self::pack) wrote.
@@ -37,6 +42,7 @@ impl Judgement {
         Self {
             outcome: Outcome::unpack(word).ok_or(Fault::from_byte(word as u8)),
             judge_replies: double & Self::REPLIES != 0,
+            generation: (double >> Self::GENERATION) as u16,
         }
     }
 }
@@ -49,6 +55,7 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     let fault = |fault| Judgement {
         outcome: Err(fault),
         judge_replies: true,
+        generation: 0,
     };
     let Some(header) = pages.page(0) else {
         return fault(Fault::NoImage);
@@ -82,6 +89,7 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     Judgement {
         outcome,
         judge_replies: entry.judge_replies,
+        generation: header.word(ImageHeader::GENERATION) as u16,
     }
 }
 

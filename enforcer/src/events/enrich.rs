@@ -34,6 +34,11 @@ impl<C: Context> Enricher<C> {
         Self { context, processes }
     }
 
+    /// The context, to tell it more.
+    pub fn context_mut(&mut self) -> &mut C {
+        &mut self.context
+    }
+
     /// The context it asks.
     #[must_use]
     pub fn context(&self) -> &C {
@@ -103,7 +108,9 @@ impl<C: Context> Describe for Enricher<C> {
     }
 
     fn flow(&mut self, flow: &FlowKey, generation: u64) -> Arc<Facts> {
-        Arc::new(self.facts(flow, generation, None))
+        // The key has the low bits of its image's number, and no image in force is older than that.
+        let behind = (generation as u16).wrapping_sub(flow.generation);
+        Arc::new(self.facts(flow, generation.saturating_sub(behind.into()), None))
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the programs count.
 
 use std::{
-    fs,
-    os::fd::{AsFd as _, AsRawFd as _},
+    fs, io,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
 };
 
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::maps::{HashMap, Map, MapData, PerCpuArray};
 use enforcer_common::{
     abi::{Counter, FlowCount, FlowKey, LossCause, RuleId, names},
     verdict::Fault,
@@ -95,11 +95,16 @@ impl KernelCounters {
 }
 
 /// Counts of refused flows.
-pub struct Flows(HashMap<MapData, FlowKey, FlowCount>);
+pub struct Flows {
+    flows: HashMap<MapData, FlowKey, FlowCount>,
+    /// A second handle: aya's map does not lend its own.
+    map: MapData,
+}
 
 impl Flows {
     pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
-        typed(names::FLOWS, Map::HashMap(maps.get(names::FLOWS)?)).map(Self)
+        let flows = typed(names::FLOWS, Map::HashMap(maps.get(names::FLOWS)?))?;
+        Ok(Self { flows, map: maps.get(names::FLOWS)? })
     }
 
     /// Every flow with its counts.
@@ -108,22 +113,49 @@ impl Flows {
     /// The map cannot be read.
     pub fn all(&self) -> Result<Vec<(FlowKey, FlowCount)>, KernelError> {
         // Programs add and the daemon removes while this walks: an entry may be missing once.
-        self.0
+        self.flows
             .iter()
             .collect::<Result<_, _>>()
             .map_err(KernelError::map("read", names::FLOWS))
     }
 
-    /// Forgets a flow.
+    /// Forgets a flow and gives its last counts, in one step, so that no count falls between.
+    /// `None` when there is no such flow.
     ///
     /// # Errors
     /// The map cannot be written.
-    pub fn remove(&mut self, key: &FlowKey) -> Result<(), KernelError> {
-        match self.0.remove(key) {
-            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
-            Err(error) => Err(KernelError::map("remove from", names::FLOWS)(error)),
+    pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowCount>, KernelError> {
+        match lookup_and_delete(self.map.fd().as_fd(), key) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+            Err(error) => Err(KernelError::io("take from map", names::FLOWS)(error)),
         }
     }
+}
+
+/// `BPF_MAP_LOOKUP_AND_DELETE_ELEM` on a hash (kernel 5.14), which aya does not offer.
+fn lookup_and_delete(map: BorrowedFd<'_>, key: &FlowKey) -> io::Result<FlowCount> {
+    const COMMAND: libc::c_long = 21;
+    /// The head of `union bpf_attr` for element commands.
+    #[repr(C)]
+    struct Element {
+        map: u32,
+        padding: u32,
+        key: u64,
+        value: u64,
+        flags: u64,
+    }
+    let mut count = FlowCount::default();
+    let element = Element {
+        map: map.as_raw_fd() as u32,
+        padding: 0,
+        key: std::ptr::from_ref(key).addr() as u64,
+        value: (&raw mut count).addr() as u64,
+        flags: 0,
+    };
+    // SAFETY: key and value have the map's sizes and live until the call returns.
+    let outcome = unsafe { libc::syscall(libc::SYS_bpf, COMMAND, &raw const element, size_of::<Element>()) };
+    if outcome == 0 { Ok(count) } else { Err(io::Error::last_os_error()) }
 }
 
 /// What a map costs.

@@ -1,0 +1,119 @@
+//! What events ask of the rest: rules, workloads, places.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use enforcer_common::abi::{Addr, CgroupId, Nat64Prefix, RuleId};
+
+use crate::{
+    compile::{Image, Provenance},
+    events::{
+        Context, DatabaseRef, GeoAgreement, Mode as EventMode, PlaceInfo, RuleInfo, WorkloadInfo,
+    },
+    geo::{Agreement, GeoSet},
+    policy::Mode,
+};
+
+/// How many images back a rule number still has a name: events of the old image arrive after the
+/// new one is in force.
+const REMEMBERED_IMAGES: usize = 8;
+
+/// Answers events' questions from memory.
+#[derive(Default)]
+pub struct Known {
+    geo: Option<Arc<GeoSet>>,
+    nat64: Vec<Nat64Prefix>,
+    databases: Vec<Arc<DatabaseRef>>,
+    images: VecDeque<(u64, HashMap<RuleId, Arc<RuleInfo>>)>,
+    workloads: HashMap<CgroupId, Arc<WorkloadInfo>>,
+    paths: HashMap<CgroupId, Arc<str>>,
+}
+
+impl Known {
+    /// Names the rules of an image.
+    pub fn learn_image(&mut self, image: &Image) {
+        let rules = image.rules().map(|(id, rule)| (id, Arc::new(rule_info(rule)))).collect();
+        self.images.push_front((image.generation(), rules));
+        self.images.truncate(REMEMBERED_IMAGES);
+    }
+
+    /// Uses these databases from now on.
+    pub fn learn_geo(&mut self, geo: Arc<GeoSet>) {
+        let reference = |database: &crate::geo::Database| {
+            Arc::new(DatabaseRef {
+                name: database.info.name.as_str().into(),
+                built: database.info.built,
+            })
+        };
+        self.databases = geo.databases.iter().map(reference).collect();
+        self.geo = Some(geo);
+    }
+
+    /// Names a workload and the path of its cgroup below the mount.
+    pub fn learn_workload(&mut self, cgroup: CgroupId, path: &str, workload: WorkloadInfo) {
+        self.workloads.insert(cgroup, Arc::new(workload));
+        self.paths.insert(cgroup, path.into());
+    }
+
+    /// Forgets a cgroup that is gone.
+    pub fn forget_workload(&mut self, cgroup: CgroupId) {
+        self.workloads.remove(&cgroup);
+        self.paths.remove(&cgroup);
+    }
+}
+
+fn rule_info(rule: &Provenance) -> RuleInfo {
+    RuleInfo {
+        policy: Arc::clone(&rule.policy.0),
+        rule: rule.rule.clone().unwrap_or_else(|| "default".into()),
+        file: Arc::clone(&rule.at.file),
+        line: rule.at.line,
+        mode: match rule.mode {
+            Mode::Enforce => EventMode::Enforce,
+            Mode::Audit => EventMode::Audit,
+        },
+        data_categories: rule.data_categories.to_vec(),
+        legal_basis: rule.legal_basis.to_vec(),
+    }
+}
+
+impl Context for Known {
+    fn rule(&self, rule: RuleId, generation: u64) -> Option<Arc<RuleInfo>> {
+        let (_, rules) = self.images.iter().find(|(number, _)| *number == generation)?;
+        rules.get(&rule).cloned()
+    }
+
+    fn workload(&self, cgroup: CgroupId) -> Option<Arc<WorkloadInfo>> {
+        self.workloads.get(&cgroup).cloned()
+    }
+
+    fn cgroup_path(&self, cgroup: CgroupId) -> Option<Arc<str>> {
+        self.paths.get(&cgroup).cloned()
+    }
+
+    fn place(&self, addr: Addr) -> PlaceInfo {
+        let Some(geo) = &self.geo else { return PlaceInfo::default() };
+        let located = geo.locate_as_written(addr);
+        let named = located.answers.iter().position(|answer| answer.location.country.is_some());
+        let agreement = match (located.countries_agree, geo.agreement) {
+            (false, _) => GeoAgreement::Disagree,
+            (true, Agreement::All) => GeoAgreement::All,
+            (true, Agreement::Any) => GeoAgreement::Any,
+        };
+        PlaceInfo {
+            country: located.country,
+            asn: located.asn,
+            as_name: located.as_name.map(Into::into),
+            anycast: located.anycast,
+            range: located.special,
+            database: named.or(Some(0)).and_then(|index| self.databases.get(index).cloned()),
+            agreement: named.map(|_| agreement),
+        }
+    }
+
+    fn nat64(&self) -> &[Nat64Prefix] {
+        &self.nat64
+    }
+}

@@ -1,0 +1,320 @@
+//! One command, confined: its own cgroup, its own programs, gone when it is.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io,
+    os::{
+        fd::{AsRawFd as _, BorrowedFd},
+        unix::process::ExitStatusExt as _,
+    },
+    path::PathBuf,
+    process::{self, ExitStatus},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use enforcer_common::abi::{ClassId, Tag};
+use tokio::{
+    io::unix::AsyncFd,
+    process::{Child, Command},
+    signal::unix::{Signal, SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{confine::SocketFamilies, context::Known, reporter::Reporter};
+use crate::{
+    compile::{Image, Input, compile},
+    events::{SinkSpec, WorkloadInfo, WorkloadKind},
+    geo::GeoSet,
+    kernel::{Enforcement, PinDir},
+    policy::{Policy, Selector},
+    workloads::Cgroup2,
+};
+
+/// How often repeats are told.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What to run, and under what.
+pub struct Plan {
+    /// The command and its arguments; never empty.
+    pub command: Vec<OsString>,
+    /// Loaded policies; those that select `exec` apply.
+    pub policies: Vec<Policy>,
+    /// The databases.
+    pub geo: GeoSet,
+    /// Where events go.
+    pub sinks: Vec<SinkSpec>,
+    /// Keeps pins and cgroups apart.
+    pub instance: String,
+}
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// By itself, with this status.
+    Exited(ExitStatus),
+    /// It was never started: there is no such program.
+    NotFound,
+    /// It was never started: the program cannot be executed.
+    NotExecutable,
+}
+
+impl Outcome {
+    /// The exit status of a shell: 126 and 127 for what could not be started, 128 and the number for
+    /// a signal.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Exited(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => code as u8,
+                (None, Some(signal)) => 128_u8.wrapping_add(signal as u8),
+                (None, None) => 125,
+            },
+            Self::NotFound => 127,
+            Self::NotExecutable => 126,
+        }
+    }
+}
+
+/// Runs the command to its end.
+///
+/// # Errors
+/// Enforcement could not be set up; the command was not started.
+pub fn run(plan: Plan) -> anyhow::Result<Outcome> {
+    refuse_inherited_sockets()?;
+    let policies: Vec<Policy> =
+        plan.policies.iter().filter(|policy| policy.selectors.contains(&Selector::Exec)).cloned().collect();
+    if policies.is_empty() {
+        bail!("none of the policies selects exec: add `- exec: true` to `spec.selector`");
+    }
+    let classes = [(0..policies.len()).collect()];
+    let input =
+        Input { policies: &policies, classes: &classes, geo: &plan.geo, nat64: &[], generation: 1 };
+    let image = compile(&input)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let cage = Cage::make(&plan.instance, &image)?;
+    let outcome = runtime.block_on(cage.run(plan, &image))?;
+    Ok(outcome)
+}
+
+/// A descriptor that the command inherits could already be connected anywhere: a socket belongs to
+/// the cgroup it was created in.
+fn refuse_inherited_sockets() -> anyhow::Result<()> {
+    for (fd, name) in [(0, "standard input"), (1, "standard output"), (2, "standard error")] {
+        // SAFETY: 0, 1 and 2 are open for the length of the call, or it fails.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let family = rustix::net::sockopt::socket_domain(fd);
+        if family.is_ok_and(|family| family != rustix::net::AddressFamily::UNIX) {
+            bail!("{name} is a network socket, which no policy could take back: redirect it");
+        }
+    }
+    Ok(())
+}
+
+/// A cgroup with enforcement, made for one command.
+struct Cage {
+    cgroups: Cgroup2,
+    path: String,
+    enforcement: Enforcement,
+}
+
+impl Cage {
+    fn make(instance: &str, image: &Image) -> anyhow::Result<Self> {
+        let cgroups = Cgroup2::find()?;
+        sweep_old(&cgroups, instance);
+        let name = format!("exec-{}", process::id());
+        let path = format!("/enforcer-{instance}/{name}");
+        let cgroup = cgroups.make(&path)?;
+        let dir = PinDir::of_exec(instance, &name);
+        let made = Enforcement::create(dir.clone()).and_then(|mut enforcement| {
+            enforcement.publish(image)?;
+            enforcement.tag(cgroup, Tag::judged(ClassId(0)))?;
+            enforcement.attach(&cgroups.directory(&path))?;
+            Ok(enforcement)
+        });
+        match made {
+            Ok(enforcement) => Ok(Self { cgroups, path, enforcement }),
+            Err(error) => {
+                remove(&cgroups, &dir, &path);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn run(mut self, plan: Plan, image: &Image) -> anyhow::Result<Outcome> {
+        let mut known = Known::default();
+        known.learn_image(image);
+        known.learn_geo(Arc::new(plan.geo));
+        let cgroup = self.cgroups.id(&self.path)?;
+        known.learn_workload(
+            cgroup,
+            &self.path,
+            WorkloadInfo {
+                name: plan.command[0].to_string_lossy().into(),
+                kind: WorkloadKind::Exec,
+            },
+        );
+        let outcome = match Reporter::new(&mut self.enforcement, known, &plan.sinks) {
+            Ok(mut reporter) => match self.spawn(&plan.command)? {
+                Ok(child) => Ok(Outcome::Exited(self.attend(child, &mut reporter).await?)),
+                Err(outcome) => Ok(outcome),
+            },
+            Err(error) => Err(error),
+        };
+        self.leave();
+        outcome
+    }
+
+    /// Starts the command inside the cgroup, with no descriptor but the standard three.
+    fn spawn(&self, command: &[OsString]) -> anyhow::Result<Result<Child, Outcome>> {
+        let procs = self.cgroups.directory(&self.path).join("cgroup.procs");
+        let procs = OpenOptions::new().write(true).open(&procs).context("enter the cgroup")?;
+        let families = SocketFamilies::compile().context("prepare the seccomp filter")?;
+        let mut child = Command::new(&command[0]);
+        child.args(&command[1..]);
+        // SAFETY: the closure makes system calls and allocates nothing.
+        unsafe { child.pre_exec(move || enter(&procs, &families)) };
+        match child.spawn() {
+            Ok(child) => Ok(Ok(child)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => {
+                    eprintln!("enforcer: {}: no such command", command[0].display());
+                    Ok(Err(Outcome::NotFound))
+                }
+                _ => {
+                    eprintln!("enforcer: {}: {error}", command[0].display());
+                    Ok(Err(Outcome::NotExecutable))
+                }
+            },
+        }
+    }
+
+    /// Reports until the command ends, and passes signals on.
+    async fn attend(
+        &mut self,
+        mut child: Child,
+        reporter: &mut Reporter,
+    ) -> anyhow::Result<ExitStatus> {
+        let ring = AsyncFd::new(RingFd(reporter.ring().as_raw_fd()))?;
+        let mut signals = Signals::new()?;
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status?,
+                ready = ring.readable() => {
+                    reporter.drain();
+                    ready?.clear_ready();
+                }
+                _ = sweep.tick() => reporter.sweep(&mut self.enforcement)?,
+                signal = signals.next() => pass_on(&child, signal),
+            }
+        };
+        reporter.sweep(&mut self.enforcement)?;
+        Ok(status)
+    }
+
+    /// Removes everything, unless processes were left behind: they stay confined.
+    fn leave(self) {
+        let Self { cgroups, path, enforcement } = self;
+        if cgroups.is_populated(&path) {
+            eprintln!(
+                "enforcer: processes are left in {path} and stay confined; `enforcer detach` ends it"
+            );
+            return;
+        }
+        let dir = enforcement.dir().clone();
+        drop(enforcement);
+        remove(&cgroups, &dir, &path);
+    }
+}
+
+/// Between fork and exec.
+fn enter(mut procs: &File, families: &SocketFamilies) -> io::Result<()> {
+    io::Write::write_all(&mut procs, b"0")?;
+    // Close on exec rather than now: the standard library still needs its pipe to report failure.
+    // SAFETY: only marks descriptors.
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if marked != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    families.install()
+}
+
+/// The ring's descriptor, to wait for.
+struct RingFd(std::os::fd::RawFd);
+
+impl std::os::fd::AsRawFd for RingFd {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0
+    }
+}
+
+/// Signals that the command should get instead of us.
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    async fn next(&mut self) -> libc::c_int {
+        tokio::select! {
+            _ = self.terminate.recv() => libc::SIGTERM,
+            _ = self.hang_up.recv() => libc::SIGHUP,
+            _ = self.interrupt.recv() => libc::SIGINT,
+            _ = self.quit.recv() => libc::SIGQUIT,
+        }
+    }
+}
+
+/// A terminal sends interrupt and quit to the whole foreground group: the command has them already.
+fn pass_on(child: &Child, signal: libc::c_int) {
+    let from_terminal = [libc::SIGINT, libc::SIGQUIT].contains(&signal)
+        && rustix::termios::isatty(io::stdin());
+    if let (Some(pid), false) = (child.id(), from_terminal) {
+        // SAFETY: sends a signal to the child, which is not yet waited for.
+        unsafe { libc::kill(pid as libc::pid_t, signal) };
+    }
+}
+
+/// Removes what an `exec` left that was killed, once its processes are gone.
+fn sweep_old(cgroups: &Cgroup2, instance: &str) {
+    let parent = format!("/enforcer-{instance}");
+    for path in cgroups.children(&parent) {
+        let Some(name) = path.rsplit('/').next() else { continue };
+        let pid: Option<u32> = name.strip_prefix("exec-").and_then(|pid| pid.parse().ok());
+        let running = pid.is_some_and(|pid| PathBuf::from(format!("/proc/{pid}")).exists());
+        if !running && !cgroups.is_populated(&path) {
+            remove(cgroups, &PinDir::of_exec(instance, name), &path);
+        }
+    }
+}
+
+fn remove(cgroups: &Cgroup2, dir: &PinDir, path: &str) {
+    if let Err(error) = dir.remove() {
+        eprintln!("enforcer: {error}");
+    }
+    if let Err(error) = cgroups.remove(path) {
+        eprintln!("enforcer: {error}");
+    }
+    // The last one turns off the light; another may be running.
+    let parents = [dir.path().parent().map(PathBuf::from), cgroups.directory(path).parent().map(PathBuf::from)];
+    for parent in parents.into_iter().flatten() {
+        match std::fs::remove_dir(&parent) {
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
