@@ -42,6 +42,12 @@ impl Database {
         mmdb::read(path)
     }
 
+    /// How many ranges it has, of IPv4 and of IPv6.
+    #[must_use]
+    pub fn ranges(&self) -> (usize, usize) {
+        (self.v4.len(), self.v6.len())
+    }
+
     /// What it says of an address, which is looked up as what it is written as.
     #[must_use]
     pub fn location(&self, address: Family) -> Location {
@@ -94,28 +100,5 @@ impl DatabaseInfo {
     #[must_use]
     pub fn is_old(&self, now: SystemTime) -> bool {
         self.age(now) > Self::MAX_AGE
-    }
-}
-
-impl GeoSet {
-    /// The agreement semantics.
-    #[must_use]
-    pub fn in_countries(
-        locations: &[Location],
-        countries: &super::CountrySet,
-        anycast: bool,
-        agreement: Agreement,
-    ) -> bool {
-        if !anycast && locations.iter().any(|location| location.anycast) {
-            return false;
-        }
-        let mut known = locations
-            .iter()
-            .filter_map(|location| location.country)
-            .peekable();
-        match agreement {
-            Agreement::All => known.peek().is_some() && known.all(|c| countries.contains(c)),
-            Agreement::Any => known.any(|c| countries.contains(c)),
-        }
     }
 }
