@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::UNIX_EPOCH};
 
 use enforcer::{
     geo::{
-        Agreement, Asn, CountryCode, CountrySet, Database, DatabaseInfo, GeoSet, Location,
+        Agreement, AsNames, Asn, CountryCode, CountrySet, Database, DatabaseInfo, GeoSet, Location,
         LocationId, SpecialRange,
     },
     policy::{
@@ -92,6 +92,7 @@ pub fn geo(agreement: Agreement) -> GeoSet {
             (v6("2600:1f14:0:2::"), LocationId(1)),
             (v6("2600:1f15::"), LocationId(0)),
         ],
+        as_names: AsNames::default(),
     };
     let second = Database {
         info: info("second"),
@@ -102,6 +103,7 @@ pub fn geo(agreement: Agreement) -> GeoSet {
             (v4("4.1.0.0"), LocationId(0)),
         ],
         v6: vec![(0, LocationId(0))],
+        as_names: AsNames::default(),
     };
     GeoSet {
         databases: vec![first, second],

@@ -1,5 +1,7 @@
 //! Addresses. One of the three places that tell IPv4 from IPv6.
 
+use core::net::IpAddr;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// An IP address: 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`.
@@ -177,6 +179,15 @@ impl Addr {
         match self.family() {
             Family::V4(v4) => v4 >> 24 == 127,
             Family::V6(hi, lo) => hi == 0 && lo == 1,
+        }
+    }
+}
+
+impl From<IpAddr> for Addr {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self::from_v4(v4.octets()),
+            IpAddr::V6(v6) => Self::from_v6(v6.octets()),
         }
     }
 }

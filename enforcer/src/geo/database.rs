@@ -42,6 +42,12 @@ impl Database {
         mmdb::read(path)
     }
 
+    /// How many ranges it has, of IPv4 and of IPv6.
+    #[must_use]
+    pub fn ranges(&self) -> (usize, usize) {
+        (self.v4.len(), self.v6.len())
+    }
+
     /// What it says of an address, which is looked up as what it is written as.
     #[must_use]
     pub fn location(&self, address: Family) -> Location {

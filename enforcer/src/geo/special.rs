@@ -1,8 +1,7 @@
 //! Special-purpose ranges of the IANA registries, by name.
 //!
 //! The most specific row of the registries decides, with one exception: a metadata address is
-//! [`SpecialRange::Metadata`] whatever it lies in. A row that the registry calls globally reachable
-//! (AS112, AMT, PCP anycast, ...) is an ordinary address, also inside a reserved block.
+//! [`SpecialRange::Metadata`] whatever it lies in.
 
 mod registry;
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::UNIX_EPOCH};
 
 use enforcer::geo::{
-    Agreement, Asn, CountryCode, Database, DatabaseInfo, GeoSet, Location, LocationId,
+    Agreement, AsNames, Asn, CountryCode, Database, DatabaseInfo, GeoSet, Location, LocationId,
 };
 use proptest::{
     collection::{btree_map, vec},
@@ -58,6 +58,7 @@ pub fn database() -> impl Strategy<Value = Database> {
             v4: ranges(v4, locations.len()),
             v6: ranges(v6, locations.len()),
             locations,
+            as_names: AsNames::default(),
         }
     })
 }

@@ -128,7 +128,7 @@ fn what_is_known_together() {
         database("one", at("DE", None, false)),
         database("two", at("FR", Some(64_497), true)),
     ]);
-    let located = set.locate(addr("192.31.196.1"));
+    let located = set.locate(addr("198.41.0.4"));
     assert_eq!(located.special, None);
     assert_eq!(located.country, country("DE"));
     assert!(!located.countries_agree);
