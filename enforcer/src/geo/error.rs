@@ -4,11 +4,12 @@ use std::{net::IpAddr, path::PathBuf};
 
 use maxminddb::MaxMindDbError;
 
-/// A database that cannot be used, with the file it is about.
+/// A database that cannot be used, with the file it is about. What exactly the reader stumbled over is
+/// the source of the error.
 #[derive(Debug, thiserror::Error)]
 pub enum GeoError {
     /// The file cannot be read.
-    #[error("{}: cannot read the geo database: {source}", path.display())]
+    #[error("{}: cannot read the geo database", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -17,7 +18,7 @@ pub enum GeoError {
     },
     /// The file has no readable metadata.
     #[error(
-        "{}: not a MaxMind DB file (.mmdb), or cut off at its end: {source}", path.display()
+        "{}: not a MaxMind DB file (.mmdb), or cut off at its end", path.display()
     )]
     NotMmdb {
         /// The file.
@@ -27,7 +28,7 @@ pub enum GeoError {
     },
     /// The search tree or the data section contradicts the metadata.
     #[error(
-        "{}: the geo database is damaged; fetch it again ({source})", path.display()
+        "{}: the geo database is damaged; fetch it again", path.display()
     )]
     Damaged {
         /// The file.
@@ -36,7 +37,7 @@ pub enum GeoError {
         source: MaxMindDbError,
     },
     /// A known field holds something else than it does in any known layout.
-    #[error("{}: cannot understand the record of {address}: {source}", path.display())]
+    #[error("{}: cannot understand the record of {address}", path.display())]
     Record {
         /// The file.
         path: PathBuf,
@@ -68,7 +69,7 @@ pub enum GeoError {
         database_type: String,
     },
     /// The database inside this program is damaged: the program itself is.
-    #[error("the built-in geo database is damaged; install enforcer again: {source}")]
+    #[error("the built-in geo database is damaged; install enforcer again")]
     Builtin {
         /// What the decompressor stumbled over.
         source: lz4_flex::block::DecompressError,

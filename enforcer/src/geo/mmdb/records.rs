@@ -43,13 +43,12 @@ impl<'a> Records<'a> {
         &mut self,
         runs: Runs<T>,
     ) -> Result<Vec<(T, LocationId)>, GeoError> {
-        let mut ranges: Vec<(T, LocationId)> = Vec::with_capacity(runs.len());
-        for (start, record) in runs {
-            let id = self.id(record, start)?;
-            if ranges.last().is_none_or(|&(_, before)| before != id) {
-                ranges.push((start, id));
-            }
-        }
+        // In place: a range is as large as a run.
+        let located = runs
+            .into_iter()
+            .map(|(start, record)| Ok((start, self.id(record, start)?)));
+        let mut ranges: Vec<(T, LocationId)> = located.collect::<Result<_, _>>()?;
+        ranges.dedup_by_key(|&mut (_, id)| id);
         Ok(ranges)
     }
 

@@ -1,36 +1,27 @@
-use serde_json::Value;
+use std::{fs, time::UNIX_EPOCH};
+
+use mmdb_writer::{Value, Writer, ipnet::IpNet};
 
 use super::Report;
-use crate::geo::{
-    Agreement, AsNames, Asn, CountryCode, Database, DatabaseInfo, GeoSet, Location, LocationId,
-};
+use crate::geo::{Agreement, Database, GeoSet};
 
 /// Everything is in `country`, with an ASN.
 fn database(name: &str, country: &str, anycast: bool) -> Database {
-    let location = Location {
-        country: CountryCode::parse(country),
-        asn: Some(Asn(64_496)),
-        anycast,
-    };
-    Database {
-        info: DatabaseInfo {
-            name: name.to_owned(),
-            path: None,
-            database_type: "Test".to_owned(),
-            built: std::time::UNIX_EPOCH,
-            has_countries: true,
-            has_asns: true,
-            has_anycast: anycast,
-            attribution: String::new(),
-        },
-        locations: vec![Location::default(), location],
-        v4: vec![(0, LocationId(1))],
-        v6: vec![(0, LocationId(1))],
-        as_names: AsNames::default(),
-    }
+    let everything: IpNet = "::/0".parse().expect("a network");
+    let record = Value::map([
+        ("country_code", Value::from(country)),
+        ("autonomous_system_number", Value::from(64_496_u32)),
+        ("is_anycast", Value::from(anycast)),
+    ]);
+    let mut writer = Writer::builder("Test").build_epoch(UNIX_EPOCH).build();
+    writer.insert_value(everything, record).expect("room");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    fs::write(&path, writer.to_bytes().expect("a database")).expect("written");
+    Database::open(&path).expect("a readable database")
 }
 
-fn report(databases: Vec<Database>, address: &str) -> (String, Value) {
+fn report(databases: Vec<Database>, address: &str) -> (String, serde_json::Value) {
     let set = GeoSet {
         databases,
         agreement: Agreement::All,
