@@ -4,7 +4,7 @@ use core::arch::asm;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
-    abi::{ClassId, Counter, Event, FlowCount, FlowKey, Port, Ports, RuleId},
+    abi::{ClassId, Counter, Event, FlowCount, FlowKey, RuleId},
     verdict::{Decision, Flow, Reason, Tables, Verdict},
 };
 
@@ -54,14 +54,10 @@ fn count_rule(decision: &Decision) {
 
 #[inline(always)]
 fn report_refusal<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, decision: &Decision) {
-    let port = match flow.ports {
-        Ports::Is(port) => port,
-        Ports::Absent | Ports::Unknown => Port(0),
-    };
     let key = FlowKey {
         cgroup: flow.subject,
         dst: flow.dst,
-        port,
+        port: flow.ports.port_or_zero(),
         proto: flow.proto,
         verdict: decision.verdict as u8 | if decision.would_deny { 0x80 } else { 0 },
         rule: decision.rule,

@@ -15,7 +15,7 @@ use aya_ebpf::{
     programs::{SkBuffContext, SockAddrContext},
 };
 use enforcer_common::{
-    abi::{Hook, Ports, Proto},
+    abi::{Hook, Proto},
     verdict::Flow,
 };
 
@@ -65,7 +65,7 @@ fn was_accepted<C: Context>(ctx: &C) -> bool {
 
 #[inline(always)]
 fn answers_exchange<C: Context>(ctx: &C, flow: &Flow) -> bool {
-    let Ports::Is(remote_port) = flow.ports else {
+    let Some(remote_port) = flow.ports.port() else {
         return false;
     };
     let local_port = ctx.local_port();

@@ -1,4 +1,113 @@
 //! The command line: one file per verb.
 
+#[cfg(feature = "kernel")]
+mod detach;
+#[cfg(feature = "kernel")]
+mod doctor;
+#[cfg(feature = "kernel")]
+mod exec;
+mod explain;
 pub mod geo;
 pub mod policy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps the connections of chosen workloads inside permitted jurisdictions
+///
+/// Kernel programs attached to cgroups judge where each connection goes, by country, network and
+/// autonomous system. `enforcer exec -- CMD` confines one command; `enforcer run` follows the
+/// workloads of a host.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    /// Keeps pins, socket and state apart from other instances
+    #[arg(long, global = true, value_name = "NAME", default_value = "default", value_parser = instance)]
+    instance: String,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Run one command confined; exits as the command does, or with 125
+    #[cfg(feature = "kernel")]
+    Exec(exec::ExecArgs),
+    /// Say how a destination is decided, and which line of which policy says so
+    Explain(explain::ExplainArgs),
+    /// Check policies
+    Policy(policy::PolicyArgs),
+    /// Ask the geo databases
+    Geo(GeoArgs),
+    /// Say whether this machine can enforce, and what is missing
+    #[cfg(feature = "kernel")]
+    Doctor(doctor::DoctorArgs),
+    /// End enforcement of this instance: the only way to end it
+    #[cfg(feature = "kernel")]
+    Detach(detach::DetachArgs),
+}
+
+/// `enforcer geo`.
+#[derive(clap::Args, Debug)]
+struct GeoArgs {
+    #[command(subcommand)]
+    verb: GeoVerb,
+}
+
+#[derive(Subcommand, Debug)]
+enum GeoVerb {
+    /// Say where an address is
+    Lookup(geo::LookupArgs),
+    /// Say which databases are in use, how old they are, and under which licence
+    Info(geo::InfoArgs),
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    #[cfg(feature = "kernel")]
+    let failure = if matches!(cli.verb, Verb::Exec(_)) {
+        125
+    } else {
+        1
+    };
+    #[cfg(not(feature = "kernel"))]
+    let failure = 1;
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("enforcer: {error:#}");
+            ExitCode::from(failure)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match &cli.verb {
+        #[cfg(feature = "kernel")]
+        Verb::Exec(args) => exec::run(args, &cli.instance),
+        Verb::Explain(args) => explain::run(args),
+        Verb::Policy(args) => policy::run(args),
+        Verb::Geo(args) => match &args.verb {
+            GeoVerb::Lookup(args) => geo::lookup(args).map(done),
+            GeoVerb::Info(args) => geo::info(args).map(done),
+        },
+        #[cfg(feature = "kernel")]
+        Verb::Doctor(args) => doctor::run(args),
+        #[cfg(feature = "kernel")]
+        Verb::Detach(args) => detach::run(args, &cli.instance),
+    }
+}
+
+/// A name that is one component of a path.
+fn instance(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
+        Ok(name.to_owned())
+    } else {
+        Err("use 1 to 64 letters, digits, `-` and `_`".to_owned())
+    }
+}

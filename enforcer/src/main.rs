@@ -1,2 +1,7 @@
-//! .
-fn main() {}
+//! `enforcer`: see [`enforcer::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    enforcer::cli::main()
+}

@@ -16,7 +16,7 @@ mod source;
 pub use jiff::civil::Date;
 
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Severity};
-pub use load::{Loaded, load, load_on};
+pub use load::{Loaded, load, load_default, load_on};
 pub use model::{
     Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule, Selector,
 };

@@ -139,11 +139,10 @@ fn port_matches(spec: PortSpec, action: Action, flow: &Flow) -> bool {
     let Some((first, last)) = spec.ports else {
         return true;
     };
-    match flow.ports {
-        Ports::Is(port) => first <= port && port <= last,
+    match flow.ports.port() {
+        Some(port) => first <= port && port <= last,
         // A later fragment: what cannot be told is not an allow.
-        Ports::Unknown => action == Action::Deny,
-        Ports::Absent => false,
+        None => flow.ports == Ports::UNKNOWN && action == Action::Deny,
     }
 }
 

@@ -142,16 +142,62 @@ impl Proto {
 )]
 pub struct Port(pub u16);
 
-/// What is known of the destination port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ports {
+/// What is known of the destination port: a number, that there is none, or nothing.
+///
+/// A plain number rather than an enum: the payload of an enum's other variants is undefined, and the
+/// verifier refuses programs that move it about.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ports(u32);
+
+impl Ports {
     /// The protocol has none (ICMP, GRE).
-    Absent,
+    pub const ABSENT: Self = Self(1 << 16);
     /// The packet does not carry it (a later fragment). A rule that denies a port then holds and a
     /// rule that allows one does not.
-    Unknown,
+    pub const UNKNOWN: Self = Self(1 << 17);
+
     /// This one.
-    Is(Port),
+    #[inline(always)]
+    #[must_use]
+    pub const fn is(port: Port) -> Self {
+        Self(port.0 as u32)
+    }
+
+    /// The port, if it is known.
+    #[inline(always)]
+    #[must_use]
+    pub const fn port(self) -> Option<Port> {
+        if self.0 < 1 << 16 {
+            Some(Port(self.0 as u16))
+        } else {
+            None
+        }
+    }
+
+    /// The port, or 0.
+    #[inline(always)]
+    #[must_use]
+    pub const fn port_or_zero(self) -> Port {
+        Port(self.0 as u16)
+    }
+
+    /// The port, or 65536.
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        if self.0 < 1 << 16 { self.0 } else { 1 << 16 }
+    }
+}
+
+impl core::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            Self::ABSENT => f.write_str("no port"),
+            Self::UNKNOWN => f.write_str("unknown port"),
+            Self(port) => write!(f, "port {port}"),
+        }
+    }
 }
 
 /// The place in the kernel that asked.

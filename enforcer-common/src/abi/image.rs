@@ -319,11 +319,7 @@ impl Segment {
     #[inline(always)]
     #[must_use]
     pub fn key(proto: Proto, ports: Ports) -> u32 {
-        let slot = match ports {
-            Ports::Is(port) => u32::from(port.0),
-            Ports::Absent | Ports::Unknown => 1 << 16,
-        };
-        u32::from(proto.0) << 17 | slot
+        u32::from(proto.0) << 17 | ports.slot()
     }
 
     /// Packs it into a double word.

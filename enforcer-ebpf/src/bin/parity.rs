@@ -52,9 +52,9 @@ pub fn parity(ctx: TcContext) -> i32 {
         return -1;
     };
     let ports = match key.verdict {
-        0 => Ports::Is(key.port),
-        1 => Ports::Unknown,
-        _ => Ports::Absent,
+        0 => Ports::is(key.port),
+        1 => Ports::UNKNOWN,
+        _ => Ports::ABSENT,
     };
     let flow = Flow {
         subject: key.cgroup,

@@ -76,7 +76,7 @@ pub fn unreadable(ctx: &SkBuffContext) -> Flow {
         subject: ctx.cgroup(),
         dst,
         proto: Proto(0),
-        ports: Ports::Unknown,
+        ports: Ports::UNKNOWN,
         hook: Hook::Egress,
     }
 }
@@ -97,11 +97,11 @@ impl Packet {
     #[inline(always)]
     fn with_ports(mut self, ctx: &SkBuffContext, at: usize, fragment: bool) -> Result<Self, Fault> {
         if fragment {
-            self.ports = Ports::Unknown;
+            self.ports = Ports::UNKNOWN;
         } else if self.proto.has_ports() {
             let [a, b, c, d]: [u8; 4] = load(ctx, at)?;
             self.src_port = Port(u16::from_be_bytes([a, b]));
-            self.ports = Ports::Is(Port(u16::from_be_bytes([c, d])));
+            self.ports = Ports::is(Port(u16::from_be_bytes([c, d])));
         }
         Ok(self)
     }
@@ -125,7 +125,7 @@ fn parse_v4(ctx: &SkBuffContext, first: u8) -> Result<Packet, Fault> {
         src: Addr::from_v4(load(ctx, 12)?),
         dst: Addr::from_v4(load(ctx, 16)?),
         proto: Proto(load(ctx, 9)?),
-        ports: Ports::Absent,
+        ports: Ports::ABSENT,
         src_port: Port(0),
         housekeeping: false,
     };
@@ -253,7 +253,7 @@ fn parse_v6(ctx: &SkBuffContext) -> Result<Packet, Fault> {
         src: Addr::from_v6(load(ctx, 8)?),
         dst: Addr::from_v6(load(ctx, 24)?),
         proto: payload.proto,
-        ports: Ports::Absent,
+        ports: Ports::ABSENT,
         src_port: Port(0),
         housekeeping: false,
     };

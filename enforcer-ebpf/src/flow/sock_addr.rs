@@ -113,9 +113,9 @@ fn flow(ctx: &SockAddrContext, dst: Addr, hook: Hook) -> Flow {
     };
     let port = Port(u16::from_be(port as u16));
     let ports = if proto.has_ports() {
-        Ports::Is(port)
+        Ports::is(port)
     } else {
-        Ports::Absent
+        Ports::ABSENT
     };
     Flow {
         subject: ctx.cgroup(),

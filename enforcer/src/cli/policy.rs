@@ -2,10 +2,16 @@
 
 mod check;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 
+use check::color;
 pub use check::{CheckArgs, Format, check};
 use clap::{Args, Subcommand};
+
+use crate::policy::Diagnostics;
 
 /// `enforcer policy`.
 #[derive(Args, Debug)]
@@ -18,6 +24,12 @@ pub struct PolicyArgs {
 enum PolicyVerb {
     /// Check policies and regions without applying them
     Check(CheckArgs),
+}
+
+/// Findings for standard error, in colour where it is a terminal.
+#[must_use]
+pub fn rendered(diagnostics: &Diagnostics) -> String {
+    diagnostics.render(color(io::stderr().is_terminal()))
 }
 
 /// Runs `enforcer policy VERB`.

@@ -247,16 +247,16 @@ impl Entry<'_> {
 
 /// Keys at which a condition begins or ceases to match.
 fn turning_points(spec: &PortSpec) -> [u32; 4] {
-    let none = Segment::key(spec.proto, Ports::Absent);
-    let next_proto = Segment::key(spec.proto, Ports::Is(enforcer_common::abi::Port(0))) + (1 << 17);
+    let none = Segment::key(spec.proto, Ports::ABSENT);
+    let next_proto = Segment::key(spec.proto, Ports::is(enforcer_common::abi::Port(0))) + (1 << 17);
     let (first, after) = match spec.ports {
         None => (
-            Segment::key(spec.proto, Ports::Is(enforcer_common::abi::Port(0))),
+            Segment::key(spec.proto, Ports::is(enforcer_common::abi::Port(0))),
             next_proto,
         ),
         Some((low, high)) => (
-            Segment::key(spec.proto, Ports::Is(low)),
-            Segment::key(spec.proto, Ports::Is(high)) + 1,
+            Segment::key(spec.proto, Ports::is(low)),
+            Segment::key(spec.proto, Ports::is(high)) + 1,
         ),
     };
     [first, after, none, next_proto]

@@ -14,19 +14,23 @@ use seccompiler::{
 };
 
 /// Families that stay on the host or are judged by the hooks.
-const PERMITTED_FAMILIES: [libc::c_int; 4] =
-    [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+const PERMITTED_FAMILIES: [libc::c_int; 4] = [
+    libc::AF_UNIX,
+    libc::AF_INET,
+    libc::AF_INET6,
+    libc::AF_NETLINK,
+];
 
 /// A filter, ready to be installed between fork and exec.
 #[derive(Clone)]
-pub struct SocketFamilies(BpfProgram, BpfProgram);
+pub(super) struct SocketFamilies(BpfProgram, BpfProgram);
 
 impl SocketFamilies {
     /// Compiles the filter for this machine's architecture.
     ///
     /// # Errors
     /// The architecture has no filters.
-    pub fn compile() -> io::Result<Self> {
+    pub(super) fn compile() -> io::Result<Self> {
         let families = filter([(libc::SYS_socket, vec![other_family()?])], libc::EPERM)?;
         let io_uring = filter([(libc::SYS_io_uring_setup, vec![])], libc::ENOSYS)?;
         Ok(Self(families, io_uring))
@@ -36,7 +40,7 @@ impl SocketFamilies {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn install(&self) -> io::Result<()> {
+    pub(super) fn install(&self) -> io::Result<()> {
         for program in [&self.0, &self.1] {
             seccompiler::apply_filter(program).map_err(|_| io::Error::last_os_error())?;
         }
@@ -49,7 +53,10 @@ fn other_family() -> io::Result<SeccompRule> {
     let differs = |family: libc::c_int| {
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family as u64)
     };
-    let conditions = PERMITTED_FAMILIES.into_iter().map(differs).collect::<Result<_, _>>();
+    let conditions = PERMITTED_FAMILIES
+        .into_iter()
+        .map(differs)
+        .collect::<Result<_, _>>();
     SeccompRule::new(conditions.map_err(io::Error::other)?).map_err(io::Error::other)
 }
 
@@ -57,7 +64,9 @@ fn filter<const N: usize>(
     calls: [(libc::c_long, Vec<SeccompRule>); N],
     errno: libc::c_int,
 ) -> io::Result<BpfProgram> {
-    let arch = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+    let arch = std::env::consts::ARCH
+        .try_into()
+        .map_err(io::Error::other)?;
     let rules: BTreeMap<i64, Vec<SeccompRule>> = calls.into_iter().collect();
     let refuse = SeccompAction::Errno(errno as u32);
     SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)

@@ -34,7 +34,10 @@ pub struct Known {
 impl Known {
     /// Names the rules of an image.
     pub fn learn_image(&mut self, image: &Image) {
-        let rules = image.rules().map(|(id, rule)| (id, Arc::new(rule_info(rule)))).collect();
+        let rules = image
+            .rules()
+            .map(|(id, rule)| (id, Arc::new(rule_info(rule))))
+            .collect();
         self.images.push_front((image.generation(), rules));
         self.images.truncate(REMEMBERED_IMAGES);
     }
@@ -81,7 +84,10 @@ fn rule_info(rule: &Provenance) -> RuleInfo {
 
 impl Context for Known {
     fn rule(&self, rule: RuleId, generation: u64) -> Option<Arc<RuleInfo>> {
-        let (_, rules) = self.images.iter().find(|(number, _)| *number == generation)?;
+        let (_, rules) = self
+            .images
+            .iter()
+            .find(|(number, _)| *number == generation)?;
         rules.get(&rule).cloned()
     }
 
@@ -94,9 +100,14 @@ impl Context for Known {
     }
 
     fn place(&self, addr: Addr) -> PlaceInfo {
-        let Some(geo) = &self.geo else { return PlaceInfo::default() };
+        let Some(geo) = &self.geo else {
+            return PlaceInfo::default();
+        };
         let located = geo.locate_as_written(addr);
-        let named = located.answers.iter().position(|answer| answer.location.country.is_some());
+        let named = located
+            .answers
+            .iter()
+            .position(|answer| answer.location.country.is_some());
         let agreement = match (located.countries_agree, geo.agreement) {
             (false, _) => GeoAgreement::Disagree,
             (true, Agreement::All) => GeoAgreement::All,
@@ -108,7 +119,9 @@ impl Context for Known {
             as_name: located.as_name.map(Into::into),
             anycast: located.anycast,
             range: located.special,
-            database: named.or(Some(0)).and_then(|index| self.databases.get(index).cloned()),
+            database: named
+                .or(Some(0))
+                .and_then(|index| self.databases.get(index).cloned()),
             agreement: named.map(|_| agreement),
         }
     }

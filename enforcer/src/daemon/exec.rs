@@ -4,10 +4,7 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io,
-    os::{
-        fd::{AsRawFd as _, BorrowedFd},
-        unix::process::ExitStatusExt as _,
-    },
+    os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     path::PathBuf,
     process::{self, ExitStatus},
     sync::Arc,
@@ -17,13 +14,16 @@ use std::{
 use anyhow::{Context as _, bail};
 use enforcer_common::abi::{ClassId, Tag};
 use tokio::{
-    io::unix::AsyncFd,
     process::{Child, Command},
     signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
-use super::{confine::SocketFamilies, context::Known, reporter::Reporter};
+use super::{
+    confine::SocketFamilies,
+    context::Known,
+    reporter::{Reporter, RingBell},
+};
 use crate::{
     compile::{Image, Input, compile},
     events::{SinkSpec, WorkloadInfo, WorkloadKind},
@@ -84,16 +84,27 @@ impl Outcome {
 /// Enforcement could not be set up; the command was not started.
 pub fn run(plan: Plan) -> anyhow::Result<Outcome> {
     refuse_inherited_sockets()?;
-    let policies: Vec<Policy> =
-        plan.policies.iter().filter(|policy| policy.selectors.contains(&Selector::Exec)).cloned().collect();
+    let policies: Vec<Policy> = plan
+        .policies
+        .iter()
+        .filter(|policy| policy.selectors.contains(&Selector::Exec))
+        .cloned()
+        .collect();
     if policies.is_empty() {
         bail!("none of the policies selects exec: add `- exec: true` to `spec.selector`");
     }
     let classes = [(0..policies.len()).collect()];
-    let input =
-        Input { policies: &policies, classes: &classes, geo: &plan.geo, nat64: &[], generation: 1 };
+    let input = Input {
+        policies: &policies,
+        classes: &classes,
+        geo: &plan.geo,
+        nat64: &[],
+        generation: 1,
+    };
     let image = compile(&input)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let cage = Cage::make(&plan.instance, &image)?;
     let outcome = runtime.block_on(cage.run(plan, &image))?;
     Ok(outcome)
@@ -102,9 +113,13 @@ pub fn run(plan: Plan) -> anyhow::Result<Outcome> {
 /// A descriptor that the command inherits could already be connected anywhere: a socket belongs to
 /// the cgroup it was created in.
 fn refuse_inherited_sockets() -> anyhow::Result<()> {
-    for (fd, name) in [(0, "standard input"), (1, "standard output"), (2, "standard error")] {
-        // SAFETY: 0, 1 and 2 are open for the length of the call, or it fails.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let standard = [
+        (stdin.as_fd(), "standard input"),
+        (stdout.as_fd(), "standard output"),
+        (stderr.as_fd(), "standard error"),
+    ];
+    for (fd, name) in standard {
         let family = rustix::net::sockopt::socket_domain(fd);
         if family.is_ok_and(|family| family != rustix::net::AddressFamily::UNIX) {
             bail!("{name} is a network socket, which no policy could take back: redirect it");
@@ -135,7 +150,11 @@ impl Cage {
             Ok(enforcement)
         });
         match made {
-            Ok(enforcement) => Ok(Self { cgroups, path, enforcement }),
+            Ok(enforcement) => Ok(Self {
+                cgroups,
+                path,
+                enforcement,
+            }),
             Err(error) => {
                 remove(&cgroups, &dir, &path);
                 Err(error.into())
@@ -170,7 +189,10 @@ impl Cage {
     /// Starts the command inside the cgroup, with no descriptor but the standard three.
     fn spawn(&self, command: &[OsString]) -> anyhow::Result<Result<Child, Outcome>> {
         let procs = self.cgroups.directory(&self.path).join("cgroup.procs");
-        let procs = OpenOptions::new().write(true).open(&procs).context("enter the cgroup")?;
+        let procs = OpenOptions::new()
+            .write(true)
+            .open(&procs)
+            .context("enter the cgroup")?;
         let families = SocketFamilies::compile().context("prepare the seccomp filter")?;
         let mut child = Command::new(&command[0]);
         child.args(&command[1..]);
@@ -197,16 +219,16 @@ impl Cage {
         mut child: Child,
         reporter: &mut Reporter,
     ) -> anyhow::Result<ExitStatus> {
-        let ring = AsyncFd::new(RingFd(reporter.ring().as_raw_fd()))?;
+        let bell = RingBell::new(reporter)?;
         let mut signals = Signals::new()?;
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status?,
-                ready = ring.readable() => {
+                rung = bell.rung() => {
+                    rung?;
                     reporter.drain();
-                    ready?.clear_ready();
                 }
                 _ = sweep.tick() => reporter.sweep(&mut self.enforcement)?,
                 signal = signals.next() => pass_on(&child, signal),
@@ -218,7 +240,11 @@ impl Cage {
 
     /// Removes everything, unless processes were left behind: they stay confined.
     fn leave(self) {
-        let Self { cgroups, path, enforcement } = self;
+        let Self {
+            cgroups,
+            path,
+            enforcement,
+        } = self;
         if cgroups.is_populated(&path) {
             eprintln!(
                 "enforcer: processes are left in {path} and stay confined; `enforcer detach` ends it"
@@ -236,20 +262,18 @@ fn enter(mut procs: &File, families: &SocketFamilies) -> io::Result<()> {
     io::Write::write_all(&mut procs, b"0")?;
     // Close on exec rather than now: the standard library still needs its pipe to report failure.
     // SAFETY: only marks descriptors.
-    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let marked = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
     if marked != 0 {
         return Err(io::Error::last_os_error());
     }
     families.install()
-}
-
-/// The ring's descriptor, to wait for.
-struct RingFd(std::os::fd::RawFd);
-
-impl std::os::fd::AsRawFd for RingFd {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0
-    }
 }
 
 /// Signals that the command should get instead of us.
@@ -282,8 +306,8 @@ impl Signals {
 
 /// A terminal sends interrupt and quit to the whole foreground group: the command has them already.
 fn pass_on(child: &Child, signal: libc::c_int) {
-    let from_terminal = [libc::SIGINT, libc::SIGQUIT].contains(&signal)
-        && rustix::termios::isatty(io::stdin());
+    let from_terminal =
+        [libc::SIGINT, libc::SIGQUIT].contains(&signal) && rustix::termios::isatty(io::stdin());
     if let (Some(pid), false) = (child.id(), from_terminal) {
         // SAFETY: sends a signal to the child, which is not yet waited for.
         unsafe { libc::kill(pid as libc::pid_t, signal) };
@@ -294,7 +318,9 @@ fn pass_on(child: &Child, signal: libc::c_int) {
 fn sweep_old(cgroups: &Cgroup2, instance: &str) {
     let parent = format!("/enforcer-{instance}");
     for path in cgroups.children(&parent) {
-        let Some(name) = path.rsplit('/').next() else { continue };
+        let Some(name) = path.rsplit('/').next() else {
+            continue;
+        };
         let pid: Option<u32> = name.strip_prefix("exec-").and_then(|pid| pid.parse().ok());
         let running = pid.is_some_and(|pid| PathBuf::from(format!("/proc/{pid}")).exists());
         if !running && !cgroups.is_populated(&path) {
@@ -311,7 +337,10 @@ fn remove(cgroups: &Cgroup2, dir: &PinDir, path: &str) {
         eprintln!("enforcer: {error}");
     }
     // The last one turns off the light; another may be running.
-    let parents = [dir.path().parent().map(PathBuf::from), cgroups.directory(path).parent().map(PathBuf::from)];
+    let parents = [
+        dir.path().parent().map(PathBuf::from),
+        cgroups.directory(path).parent().map(PathBuf::from),
+    ];
     for parent in parents.into_iter().flatten() {
         match std::fs::remove_dir(&parent) {
             Ok(()) | Err(_) => {}

@@ -1,21 +1,47 @@
 //! The lower line: ring and flow counts to sinks.
 
-use std::{path::Path, time::Duration};
+use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
 use enforcer_common::abi::{FlowCount, FlowKey};
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::context::Known;
 use crate::{
     events::{
         Aggregator, Clock, DaemonEvent, Enricher, Observer, Pipeline, ProcFs, Record, SinkError,
-        SinkSpec, clock,
-        pipeline::BACKLOG_BYTES,
+        SinkSpec, clock, pipeline::BACKLOG_BYTES,
     },
     kernel::{Enforcement, EventRing, KernelError},
 };
 
 /// A flow without refusals for this long is forgotten by the kernel's table.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// Wakes a task when the ring has an event.
+pub struct RingBell(AsyncFd<OwnedFd>);
+
+impl RingBell {
+    /// Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// The descriptor cannot be watched.
+    pub fn new(reporter: &Reporter) -> io::Result<Self> {
+        let readiness = reporter.ring.readiness()?;
+        // SAFETY: `OwnedFd` is open and is neither replaced nor closed while `AsyncFd` has it.
+        Ok(Self(unsafe {
+            AsyncFd::register_with_interest(readiness, Interest::READABLE)
+        }?))
+    }
+
+    /// Waits until there may be an event. Safe to drop at any time.
+    ///
+    /// # Errors
+    /// The runtime shuts down.
+    pub async fn rung(&self) -> io::Result<()> {
+        self.0.readable().await?.clear_ready();
+        Ok(())
+    }
+}
 
 /// Reads what the kernel reports and tells the sinks.
 pub struct Reporter {
@@ -35,7 +61,10 @@ impl Reporter {
         known: Known,
         sinks: &[SinkSpec],
     ) -> anyhow::Result<Self> {
-        let sinks = sinks.iter().map(SinkSpec::open).collect::<Result<_, SinkError>>()?;
+        let sinks = sinks
+            .iter()
+            .map(SinkSpec::open)
+            .collect::<Result<_, SinkError>>()?;
         let enricher = Enricher::new(known, ProcFs::at(Path::new("/proc")));
         Ok(Self {
             ring: enforcement.events()?,
@@ -43,12 +72,6 @@ impl Reporter {
             pipeline: Pipeline::new(Observer::this_host(), sinks, BACKLOG_BYTES),
             told: 0,
         })
-    }
-
-    /// The ring, to wait for.
-    #[must_use]
-    pub fn ring(&self) -> &EventRing {
-        &self.ring
     }
 
     /// What the reporter knows of rules, workloads and places.
@@ -72,9 +95,13 @@ impl Reporter {
     pub fn sweep(&mut self, enforcement: &mut Enforcement) -> Result<(), KernelError> {
         self.aggregator.set_clock(Clock::now());
         self.drain();
-        let generation = enforcement.in_force()?.map_or(0, |(generation, _)| generation);
+        let generation = enforcement
+            .in_force()?
+            .map_or(0, |(generation, _)| generation);
         let flows = enforcement.flows().all()?;
-        let sweep = self.aggregator.sweep(flows, clock::boottime_ns(), generation);
+        let sweep = self
+            .aggregator
+            .sweep(flows, clock::boottime_ns(), generation);
         for violation in sweep.violations {
             self.push(&Record::Violation(violation));
         }
@@ -89,7 +116,11 @@ impl Reporter {
     ///
     /// # Errors
     /// The flow table cannot be read.
-    pub fn close_image(&mut self, enforcement: &mut Enforcement, generation: u64) -> Result<(), KernelError> {
+    pub fn close_image(
+        &mut self,
+        enforcement: &mut Enforcement,
+        generation: u64,
+    ) -> Result<(), KernelError> {
         let flows: Vec<(FlowKey, FlowCount)> = enforcement.flows().all()?;
         for (key, _) in flows {
             self.retire(enforcement, &key, generation)?;

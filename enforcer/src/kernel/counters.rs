@@ -104,7 +104,10 @@ pub struct Flows {
 impl Flows {
     pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
         let flows = typed(names::FLOWS, Map::HashMap(maps.get(names::FLOWS)?))?;
-        Ok(Self { flows, map: maps.get(names::FLOWS)? })
+        Ok(Self {
+            flows,
+            map: maps.get(names::FLOWS)?,
+        })
     }
 
     /// Every flow with its counts.
@@ -154,8 +157,19 @@ fn lookup_and_delete(map: BorrowedFd<'_>, key: &FlowKey) -> io::Result<FlowCount
         flags: 0,
     };
     // SAFETY: key and value have the map's sizes and live until the call returns.
-    let outcome = unsafe { libc::syscall(libc::SYS_bpf, COMMAND, &raw const element, size_of::<Element>()) };
-    if outcome == 0 { Ok(count) } else { Err(io::Error::last_os_error()) }
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            COMMAND,
+            &raw const element,
+            size_of::<Element>(),
+        )
+    };
+    if outcome == 0 {
+        Ok(count)
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// What a map costs.

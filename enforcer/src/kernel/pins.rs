@@ -33,6 +33,20 @@ impl PinDir {
         Self(Self::of_instance(instance).0.join(name))
     }
 
+    /// The directories of every `exec` below that of an instance.
+    ///
+    /// # Errors
+    /// The directory cannot be listed.
+    pub fn execs(&self) -> Result<Vec<Self>, KernelError> {
+        let entries = fs::read_dir(&self.0).map_err(KernelError::io("list", &self.0))?;
+        let names = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let is_exec = |path: &PathBuf| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("exec-"))
+        };
+        Ok(names.filter(is_exec).map(Self).collect())
+    }
+
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {

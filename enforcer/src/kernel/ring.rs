@@ -1,6 +1,9 @@
 //! Events from the ring.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::{
+    io,
+    os::fd::{AsRawFd as _, BorrowedFd, OwnedFd},
+};
 
 use aya::maps::{Map, MapData, RingBuf};
 use enforcer_common::abi::{Event, names};
@@ -11,7 +14,7 @@ use super::{
     object::{Maps, typed},
 };
 
-/// Reader of the ring. Its file descriptor becomes readable when there is an event.
+/// Reader of the ring.
 pub struct EventRing {
     ring: RingBuf<MapData>,
     unreadable: u64,
@@ -44,8 +47,13 @@ impl EventRing {
     }
 }
 
-impl AsRawFd for EventRing {
-    fn as_raw_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
+impl EventRing {
+    /// A descriptor of its own that becomes readable when there is an event.
+    ///
+    /// # Errors
+    /// The process has too many open files.
+    pub fn readiness(&self) -> io::Result<OwnedFd> {
+        // SAFETY: the ring owns the descriptor and lives as long as `self`.
+        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }.try_clone_to_owned()
     }
 }

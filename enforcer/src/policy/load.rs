@@ -1,6 +1,10 @@
 //! Files to checked policies.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -32,7 +36,7 @@ pub struct Loaded {
 /// # Errors
 /// All findings of all files, warnings too, if any of them is an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
-    load_on(paths, Timestamp::now().to_zoned(TimeZone::UTC).date())
+    load_on(paths, today())
 }
 
 /// [`load`] as of another day.
@@ -40,9 +44,32 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
 /// # Errors
 /// As [`load`].
 pub fn load_on(paths: &[PathBuf], today: Date) -> Result<Loaded, Diagnostics> {
-    let regions = Regions::built_in(today)?;
     let mut diagnostics = Diagnostics::default();
-    let files: Vec<(Arc<Source>, Vec<Node>)> = source::collect(paths, &mut diagnostics)
+    let sources = source::collect(paths, &mut diagnostics);
+    load_sources(sources, diagnostics, today)
+}
+
+/// The policy that `exec` uses when none is given: `policies/sovereign-llm.yaml`.
+///
+/// # Errors
+/// None, as its golden test shows.
+pub fn load_default() -> Result<Loaded, Diagnostics> {
+    let text = include_str!("../../../policies/sovereign-llm.yaml");
+    let source = Source::new(Path::new("built-in/sovereign-llm.yaml"), text.to_owned());
+    load_sources(vec![source], Diagnostics::default(), today())
+}
+
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+fn load_sources(
+    sources: Vec<Arc<Source>>,
+    mut diagnostics: Diagnostics,
+    today: Date,
+) -> Result<Loaded, Diagnostics> {
+    let regions = Regions::built_in(today)?;
+    let files: Vec<(Arc<Source>, Vec<Node>)> = sources
         .into_iter()
         .map(|file| {
             let documents = source::parse(&file, &mut diagnostics);

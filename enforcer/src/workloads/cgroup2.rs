@@ -60,7 +60,10 @@ impl Cgroup2 {
             path: path.into(),
             source,
         })?;
-        let mount = text.lines().find_map(mount_of).ok_or(CgroupError::NotMounted)?;
+        let mount = text
+            .lines()
+            .find_map(mount_of)
+            .ok_or(CgroupError::NotMounted)?;
         Ok(Self { mount })
     }
 
@@ -81,7 +84,9 @@ impl Cgroup2 {
     /// # Errors
     /// It does not exist, or lies elsewhere.
     pub fn path_of(&self, given: &Path) -> Result<CgroupPath, CgroupError> {
-        let below = given.strip_prefix(&self.mount).or_else(|_| given.strip_prefix("/"));
+        let below = given
+            .strip_prefix(&self.mount)
+            .or_else(|_| given.strip_prefix("/"));
         let relative = below.unwrap_or(given);
         let directory = self.mount.join(relative);
         if !directory.is_dir() {
@@ -143,7 +148,9 @@ impl Cgroup2 {
     /// Direct children, in the order of the file system. None when the cgroup is gone.
     #[must_use]
     pub fn children(&self, path: &str) -> Vec<CgroupPath> {
-        let Ok(entries) = fs::read_dir(self.directory(path)) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.directory(path)) else {
+            return Vec::new();
+        };
         let parent = path.trim_end_matches('/');
         entries
             .filter_map(Result::ok)
@@ -174,7 +181,11 @@ pub fn depth(path: &str) -> usize {
 
 fn error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CgroupError {
     let path = path.to_owned();
-    move |source| CgroupError::Io { operation, path, source }
+    move |source| CgroupError::Io {
+        operation,
+        path,
+        source,
+    }
 }
 
 /// The mount point of a line of mountinfo, if it is cgroup2 (proc(5): the type follows the dash).
@@ -192,9 +203,8 @@ fn unescape(text: &str) -> PathBuf {
     let mut at = 0;
     while at < bytes.len() {
         let octal = bytes.get(at + 1..at + 4).filter(|_| bytes[at] == b'\\');
-        let code = octal.and_then(|digits| {
-            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
-        });
+        let code =
+            octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
         match code {
             Some(code) => {
                 plain.push(code);

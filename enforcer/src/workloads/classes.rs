@@ -18,8 +18,15 @@ impl Classes {
     /// Classes as they were numbered before.
     #[must_use]
     pub fn restore(sets: Vec<Vec<PolicyName>>) -> Self {
-        let numbered = sets.iter().cloned().zip(0..).map(|(set, id)| (set, ClassId(id)));
-        Self { known: numbered.collect(), sets }
+        let numbered = sets
+            .iter()
+            .cloned()
+            .zip(0..)
+            .map(|(set, id)| (set, ClassId(id)));
+        Self {
+            known: numbered.collect(),
+            sets,
+        }
     }
 
     /// The class of a set, sorted by name. A new set gets the next number.
@@ -35,7 +42,9 @@ impl Classes {
     /// The policies of a class.
     #[must_use]
     pub fn policies(&self, class: ClassId) -> &[PolicyName] {
-        self.sets.get(usize::from(class.0)).map_or(&[], Vec::as_slice)
+        self.sets
+            .get(usize::from(class.0))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// All sets, by number.
@@ -48,6 +57,9 @@ impl Classes {
     #[must_use]
     pub fn members(&self, policies: &[Policy]) -> Vec<Vec<usize>> {
         let index = |name: &PolicyName| policies.iter().position(|policy| policy.name == *name);
-        self.sets.iter().map(|set| set.iter().filter_map(index).collect()).collect()
+        self.sets
+            .iter()
+            .map(|set| set.iter().filter_map(index).collect())
+            .collect()
     }
 }

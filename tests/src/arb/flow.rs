@@ -138,9 +138,9 @@ impl FlowSeed {
             dst: self.form.write(v4, v6, nat64),
             proto: self.proto,
             ports: match self.port {
-                _ if !self.proto.has_ports() => Ports::Absent,
-                Some(port) => Ports::Is(Port(port)),
-                None => Ports::Unknown,
+                _ if !self.proto.has_ports() => Ports::ABSENT,
+                Some(port) => Ports::is(Port(port)),
+                None => Ports::UNKNOWN,
             },
             hook: Hook::Egress,
         }

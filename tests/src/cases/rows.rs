@@ -30,7 +30,7 @@ pub struct Row {
 
 const REGION: &[usize] = &[0];
 const OPEN: &[usize] = &[2];
-const P443: Ports = Ports::Is(Port(443));
+const P443: Ports = Ports::is(Port(443));
 
 const fn tcp(
     because: &'static str,
@@ -95,10 +95,10 @@ pub const ROWS: &[Row] = &[
     tcp("first address", REGION, "0.0.0.0", Deny("region/default")),
     tcp("last address", REGION, "255.255.255.255", Deny("region/default")),
     // Ports and protocols.
-    row("port before", REGION, "3.64.0.1", Proto::TCP, Ports::Is(Port(442)), Deny("region/default")),
-    row("last port", REGION, "3.64.0.1", Proto::TCP, Ports::Is(Port(444)), Allow("region/in-region")),
-    row("port after", REGION, "3.64.0.1", Proto::TCP, Ports::Is(Port(445)), Deny("region/default")),
-    row("first match wins", REGION, "3.64.0.1", Proto::TCP, Ports::Is(Port(9001)), Deny("region/no-9001")),
+    row("port before", REGION, "3.64.0.1", Proto::TCP, Ports::is(Port(442)), Deny("region/default")),
+    row("last port", REGION, "3.64.0.1", Proto::TCP, Ports::is(Port(444)), Allow("region/in-region")),
+    row("port after", REGION, "3.64.0.1", Proto::TCP, Ports::is(Port(445)), Deny("region/default")),
+    row("first match wins", REGION, "3.64.0.1", Proto::TCP, Ports::is(Port(9001)), Deny("region/no-9001")),
     row("another protocol", REGION, "3.64.0.1", Proto::UDP, P443, Deny("region/default")),
     row("fragment: a denied port might be in it", REGION, "3.64.0.1", Proto::TCP, Unknown, Deny("region/no-9001")),
     row("fragment: ports play no part", OPEN, "10.0.0.1", Proto::TCP, Unknown, Allow("open/private")),

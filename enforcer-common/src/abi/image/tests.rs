@@ -46,12 +46,12 @@ fn matrix_entries_survive_packing() {
 #[test]
 fn segments_sort_by_protocol_then_port() {
     let keys = [
-        Segment::key(Proto(5), Ports::Absent),
-        Segment::key(Proto::TCP, Ports::Is(Port(0))),
-        Segment::key(Proto::TCP, Ports::Is(Port(u16::MAX))),
-        Segment::key(Proto::TCP, Ports::Unknown),
-        Segment::key(Proto(7), Ports::Is(Port(0))),
-        Segment::key(Proto(u8::MAX), Ports::Absent),
+        Segment::key(Proto(5), Ports::ABSENT),
+        Segment::key(Proto::TCP, Ports::is(Port(0))),
+        Segment::key(Proto::TCP, Ports::is(Port(u16::MAX))),
+        Segment::key(Proto::TCP, Ports::UNKNOWN),
+        Segment::key(Proto(7), Ports::is(Port(0))),
+        Segment::key(Proto(u8::MAX), Ports::ABSENT),
     ];
     assert!(keys.is_sorted());
     assert!(keys.iter().all(|&key| key < Segment::KEYS));
