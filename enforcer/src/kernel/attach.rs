@@ -105,7 +105,9 @@ pub enum AttachError {
 /// Attaches a pinned program, beside whatever else is attached there.
 fn attach_hook(dir: &PinDir, hook: &'static str, cgroup: &File) -> Result<FdLink, AttachError> {
     let path = dir.program(hook);
-    let mode = CgroupAttachMode::AllowMultiple;
+    // Links take no flags and always stand beside others (kernel/bpf/cgroup.c,
+    // `cgroup_bpf_link_attach`).
+    let mode = CgroupAttachMode::Single;
     if let Some(kind) = skb_kind(hook) {
         let mut program = CgroupSkb::from_pin(path, kind)?;
         let id = program.attach(cgroup, kind, mode)?;
