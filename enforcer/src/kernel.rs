@@ -133,6 +133,14 @@ impl Enforcement {
         self.tags.remove(cgroup)
     }
 
+    /// Removes the links of a cgroup that is gone.
+    ///
+    /// # Errors
+    /// A pin cannot be removed.
+    pub fn forget_links(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
+        Links::new(&self.dir).forget(cgroup)
+    }
+
     /// Makes a cgroup a managed root: what is below it without a tag stands as `unknown` says.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! The embedded object: programs and maps.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{Map, MapData},
@@ -13,6 +15,13 @@ use super::{attach::HOOKS, error::KernelError, pins::PinDir};
 /// The kernel programs.
 static HOOKS_OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/enforcer-hooks"));
+
+/// Tells builds apart: a digest of the embedded object.
+pub(super) fn build() -> String {
+    let mut hasher = DefaultHasher::new();
+    HOOKS_OBJECT.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
 
 /// Maps that are pinned.
 pub(super) const MAPS: [&str; 8] = [
