@@ -72,7 +72,16 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
     for round in 0..2 {
         let this = judge_address(pages, header, class, address, key);
-        if round == 0 || !matches!(this, Ok(Outcome { deny: false, audit: false, .. })) {
+        if round == 0
+            || !matches!(
+                this,
+                Ok(Outcome {
+                    deny: false,
+                    audit: false,
+                    ..
+                })
+            )
+        {
             outcome = this;
         }
         match (outcome, second.take()) {

@@ -15,7 +15,7 @@ use crate::{
     compile::{Image, Input, compile},
     events::{DaemonEvent, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
-    kernel::{Enforcement, PinDir},
+    kernel::{Enforcement, Loading, PinDir},
     policy::{self, Policy, PolicyName},
     workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
 };
@@ -62,14 +62,14 @@ impl Node {
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
         let dir = PinDir::of_run(instance);
         let adopted = Enforcement::adopt(dir.clone())?;
-        let first = match &adopted {
-            Some(_) => None,
-            // Before anything is made: a broken policy leaves no trace.
-            None => Some(load(&settings)?),
-        };
-        let enforcement = match adopted {
-            Some(enforcement) => enforcement,
-            None => Enforcement::create(dir)?,
+        let (enforcement, first) = match adopted {
+            Some(enforcement) => (enforcement, None),
+            None => {
+                let programs = Loading::start();
+                // Before anything is made: a broken policy leaves no trace.
+                let first = load(&settings)?;
+                (Enforcement::create(dir, programs.finish()?)?, Some(first))
+            }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
         let mut node = Self {

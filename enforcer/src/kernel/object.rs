@@ -1,6 +1,10 @@
 //! The embedded object: programs and maps.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    panic::resume_unwind,
+    thread::{self, JoinHandle},
+};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
@@ -37,6 +41,26 @@ pub(super) const MAPS: [&str; 8] = [
 
 /// Loaded programs that are not yet pinned.
 pub struct Object(Ebpf);
+
+/// Programs on their way through the verifier, which takes as long as reading a world database: the
+/// two are done at the same time.
+pub struct Loading(JoinHandle<Result<Object, KernelError>>);
+
+impl Loading {
+    /// Begins to load.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(thread::spawn(Object::load))
+    }
+
+    /// Waits for the end of it.
+    ///
+    /// # Errors
+    /// As [`Object::load`].
+    pub fn finish(self) -> Result<Object, KernelError> {
+        self.0.join().unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
 
 /// What the verifier made of a program.
 #[derive(Clone, Debug, Serialize)]
