@@ -9,6 +9,7 @@ mod error;
 mod object;
 mod pins;
 mod publish;
+mod refusal;
 mod ring;
 mod tags;
 
@@ -21,6 +22,7 @@ pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
 pub use object::{Loading, Object, ProgramReport};
 pub use pins::PinDir;
+pub use refusal::Refusal;
 pub use ring::EventRing;
 
 use self::{attach::Links, object::Maps, publish::ImageSlot, tags::Tags};

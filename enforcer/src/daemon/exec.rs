@@ -209,16 +209,14 @@ impl Cage {
         unsafe { child.pre_exec(move || enter(&procs, &families)) };
         match child.spawn() {
             Ok(child) => Ok(Ok(child)),
-            Err(error) => match error.kind() {
-                io::ErrorKind::NotFound => {
-                    eprintln!("enforcer: {}: no such command", command[0].display());
-                    Ok(Err(Outcome::NotFound))
-                }
-                _ => {
-                    eprintln!("enforcer: {}: {error}", command[0].display());
-                    Ok(Err(Outcome::NotExecutable))
-                }
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                eprintln!("enforcer: {}: no such command", command[0].display());
+                Ok(Err(Outcome::NotFound))
+            }
+            Err(error) => {
+                eprintln!("enforcer: {}: {error}", command[0].display());
+                Ok(Err(Outcome::NotExecutable))
+            }
         }
     }
 

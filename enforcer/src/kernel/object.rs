@@ -14,7 +14,7 @@ use aya::{
 use enforcer_common::abi::names;
 use serde::Serialize;
 
-use super::{attach::HOOKS, error::KernelError, pins::PinDir};
+use super::{attach::HOOKS, error::KernelError, pins::PinDir, refusal::Refusal};
 
 /// The kernel programs.
 static HOOKS_OBJECT: &[u8] =
@@ -80,10 +80,12 @@ impl Object {
         let mut ebpf = EbpfLoader::new().load(HOOKS_OBJECT).map_err(object_error)?;
         for hook in HOOKS {
             let program = ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
-            let loaded = match program {
-                Program::CgroupSockAddr(program) => program.load(),
-                Program::CgroupSkb(program) => program.load(),
-                _ => return Err(KernelError::Missing(hook)),
+            let loaded = if let Program::CgroupSockAddr(program) = program {
+                program.load()
+            } else if let Program::CgroupSkb(program) = program {
+                program.load()
+            } else {
+                return Err(KernelError::Missing(hook));
             };
             loaded.map_err(|source| program_error(hook, source))?;
         }
@@ -167,12 +169,21 @@ fn object_error(error: EbpfError) -> KernelError {
 
 fn program_error(program: &'static str, source: ProgramError) -> KernelError {
     if is_permission(&source) {
-        KernelError::NotPermitted
-    } else {
-        KernelError::Program {
+        return KernelError::NotPermitted;
+    }
+    if let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = source
+    {
+        return KernelError::Refused {
             program,
-            source: Box::new(source),
-        }
+            refusal: Box::new(Refusal::new(io_error, verifier_log.to_string())),
+        };
+    }
+    KernelError::Program {
+        program,
+        source: Box::new(source),
     }
 }
 
