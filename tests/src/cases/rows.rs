@@ -1,11 +1,7 @@
 //! The rows.
 
 use enforcer::geo::Agreement;
-use enforcer_common::abi::{
-    Port,
-    Ports::{self, Absent, Unknown},
-    Proto,
-};
+use enforcer_common::abi::{Port, Ports, Proto};
 
 use super::Expect::{self, Allow, Deny, Loopback, WouldDeny};
 
@@ -100,12 +96,12 @@ pub const ROWS: &[Row] = &[
     row("port after", REGION, "3.64.0.1", Proto::TCP, Ports::is(Port(445)), Deny("region/default")),
     row("first match wins", REGION, "3.64.0.1", Proto::TCP, Ports::is(Port(9001)), Deny("region/no-9001")),
     row("another protocol", REGION, "3.64.0.1", Proto::UDP, P443, Deny("region/default")),
-    row("fragment: a denied port might be in it", REGION, "3.64.0.1", Proto::TCP, Unknown, Deny("region/no-9001")),
-    row("fragment: ports play no part", OPEN, "10.0.0.1", Proto::TCP, Unknown, Allow("open/private")),
-    row("no ports", REGION, "3.64.0.1", Proto::ICMP, Absent, Allow("region/ping")),
-    row("no ports", REGION, "5.0.0.1", Proto::ICMP, Absent, Deny("region/default")),
-    row("fragment of ICMP", REGION, "3.64.0.1", Proto::ICMP, Unknown, Allow("region/ping")),
-    row("no rule names it", REGION, "3.64.0.1", Proto(47), Absent, Deny("region/default")),
+    row("fragment: a denied port might be in it", REGION, "3.64.0.1", Proto::TCP, Ports::UNKNOWN, Deny("region/no-9001")),
+    row("fragment: ports play no part", OPEN, "10.0.0.1", Proto::TCP, Ports::UNKNOWN, Allow("open/private")),
+    row("no ports", REGION, "3.64.0.1", Proto::ICMP, Ports::ABSENT, Allow("region/ping")),
+    row("no ports", REGION, "5.0.0.1", Proto::ICMP, Ports::ABSENT, Deny("region/default")),
+    row("fragment of ICMP", REGION, "3.64.0.1", Proto::ICMP, Ports::UNKNOWN, Allow("region/ping")),
+    row("no rule names it", REGION, "3.64.0.1", Proto(47), Ports::ABSENT, Deny("region/default")),
     // CIDRs and except.
     tcp("first of a CIDR", REGION, "10.0.0.0", Allow("region/inside")),
     tcp("last of a CIDR", REGION, "10.255.255.255", Allow("region/inside")),
