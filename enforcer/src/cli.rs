@@ -81,6 +81,10 @@ enum GeoVerb {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     #[cfg(feature = "kernel")]
+    if !matches!(cli.verb, Verb::Exec(_) | Verb::Run(_)) {
+        die_with_the_pipe();
+    }
+    #[cfg(feature = "kernel")]
     let failure = if matches!(cli.verb, Verb::Exec(_)) {
         125
     } else {
@@ -95,6 +99,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure)
         }
     }
+}
+
+/// `enforcer status | head` ends quietly, as other commands do. What keeps something going must not
+/// die of a reader that went away.
+#[cfg(feature = "kernel")]
+fn die_with_the_pipe() {
+    // SAFETY: no other thread has been started yet, and the default action is always valid.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,7 @@
 //! that shares the host's interfaces has no interface of its own to be judged at. So `exec` refuses
 //! to open socket families that lead off the host by another way. io_uring opens sockets past
 //! seccomp, so it is reported as missing; programs then use epoll, as under the default profiles of
-//! container runtimes.
+//! container runtimes. And bpf(2) is refused: with it a command that runs as root could detach the hooks.
 
 use std::{collections::BTreeMap, io};
 
