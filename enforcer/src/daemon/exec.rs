@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    confine::SocketFamilies,
+    confine::Restrictions,
     context::Known,
     reporter::{Reporter, RingBell},
 };
@@ -202,11 +202,11 @@ impl Cage {
             .write(true)
             .open(&procs)
             .context("enter the cgroup")?;
-        let families = SocketFamilies::compile().context("prepare the seccomp filter")?;
+        let restrictions = Restrictions::compile().context("prepare the seccomp filters")?;
         let mut child = Command::new(&command[0]);
         child.args(&command[1..]);
         // SAFETY: the closure makes system calls and allocates nothing.
-        unsafe { child.pre_exec(move || enter(&procs, &families)) };
+        unsafe { child.pre_exec(move || enter(&procs, &restrictions)) };
         match child.spawn() {
             Ok(child) => Ok(Ok(child)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -265,7 +265,7 @@ impl Cage {
 }
 
 /// Between fork and exec.
-fn enter(mut procs: &File, families: &SocketFamilies) -> io::Result<()> {
+fn enter(mut procs: &File, restrictions: &Restrictions) -> io::Result<()> {
     io::Write::write_all(&mut procs, b"0")?;
     // Close on exec rather than now: the standard library still needs its pipe to report failure.
     // SAFETY: only marks descriptors.
@@ -280,7 +280,7 @@ fn enter(mut procs: &File, families: &SocketFamilies) -> io::Result<()> {
     if marked != 0 {
         return Err(io::Error::last_os_error());
     }
-    families.install()
+    restrictions.install()
 }
 
 /// Signals that the command should get instead of us.
