@@ -73,7 +73,7 @@ fn report_refusal<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, de
         first_ns: now,
         last_ns: now,
     };
-    if FLOWS.insert(&key, &first, BPF_NOEXIST.into()).is_err() {
+    if FLOWS.insert(key, first, BPF_NOEXIST.into()).is_err() {
         // Either another CPU was first, or there is no room.
         if again(ctx, &key, now) {
             return;

@@ -13,32 +13,32 @@ use enforcer_ebpf::{
 };
 
 #[cgroup_sock_addr(connect4)]
-pub fn connect4(ctx: SockAddrContext) -> i32 {
+fn connect4(ctx: SockAddrContext) -> i32 {
     gate::connect(&ctx, &v4_flow(&ctx, Hook::Connect))
 }
 
 #[cgroup_sock_addr(connect6)]
-pub fn connect6(ctx: SockAddrContext) -> i32 {
+fn connect6(ctx: SockAddrContext) -> i32 {
     gate::connect(&ctx, &v6_flow(&ctx, Hook::Connect))
 }
 
 #[cgroup_sock_addr(sendmsg4)]
-pub fn sendmsg4(ctx: SockAddrContext) -> i32 {
+fn sendmsg4(ctx: SockAddrContext) -> i32 {
     gate::sendmsg(&ctx, &v4_flow(&ctx, Hook::Sendmsg))
 }
 
 #[cgroup_sock_addr(sendmsg6)]
-pub fn sendmsg6(ctx: SockAddrContext) -> i32 {
+fn sendmsg6(ctx: SockAddrContext) -> i32 {
     gate::sendmsg(&ctx, &v6_flow(&ctx, Hook::Sendmsg))
 }
 
 #[cgroup_skb(egress)]
-pub fn egress(ctx: SkBuffContext) -> i32 {
+fn egress(ctx: SkBuffContext) -> i32 {
     gate::egress(&ctx)
 }
 
 #[cgroup_skb(ingress)]
-pub fn ingress(ctx: SkBuffContext) -> i32 {
+fn ingress(ctx: SkBuffContext) -> i32 {
     gate::ingress(&ctx)
 }
 

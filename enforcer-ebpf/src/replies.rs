@@ -120,7 +120,7 @@ fn remember_exchange(ctx: &SkBuffContext) {
     };
     // The map evicts the oldest when it is full, so this fails only for want of memory, and then
     // the reply is judged: refused rather than let through.
-    let _refused_if_lost = REPLIES.insert(&exchange, &now_ns(), 0);
+    let _refused_if_lost = REPLIES.insert(&exchange, now_ns(), 0);
 }
 
 /// # Safety

@@ -8,6 +8,7 @@
 //! ```
 
 mod addresses;
+mod flat;
 mod image;
 mod lists;
 mod pages;

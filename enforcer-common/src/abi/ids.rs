@@ -2,6 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::addr::{Addr, Family};
+
 /// A cgroup, by the 64-bit id that the kernel and `stat().st_ino` of its directory give.
 #[repr(transparent)]
 #[derive(
@@ -115,6 +117,15 @@ impl Proto {
     pub const SCTP: Self = Self(132);
     /// UDP-Lite (RFC 3828).
     pub const UDPLITE: Self = Self(136);
+
+    /// The ICMP that goes to `dst`: each family of addresses has its own.
+    #[must_use]
+    pub fn icmp_to(dst: Addr) -> Self {
+        match dst.family() {
+            Family::V4(_) => Self::ICMP,
+            Family::V6(..) => Self::ICMPV6,
+        }
+    }
 
     /// Whether the header starts with a source and a destination port.
     #[inline(always)]

@@ -47,7 +47,7 @@ impl Context for NoContext<'_> {
 }
 
 #[classifier]
-pub fn parity(ctx: TcContext) -> i32 {
+fn parity(ctx: TcContext) -> i32 {
     let Ok(key) = ctx.load::<FlowKey>(14) else {
         return -1;
     };

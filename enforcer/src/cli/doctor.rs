@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use serde::Serialize;
 
 use crate::{
-    kernel::{Object, ProgramReport},
+    kernel::{KernelError, Object, ProgramReport},
     workloads::Cgroup2,
 };
 
@@ -23,6 +23,9 @@ struct Report {
     kernel: String,
     checks: Vec<Check>,
     programs: Vec<ProgramReport>,
+    /// Of the program that the kernel refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verifier_log: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +39,11 @@ struct Check {
 pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let object = Object::load();
     let programs = object.as_ref().map(Object::report).unwrap_or_default();
+    let verifier_log = if let Err(KernelError::Refused { refusal, .. }) = &object {
+        Some(refusal.log().to_owned())
+    } else {
+        None
+    };
     let checks = vec![
         Check::of(
             "cgroup2",
@@ -63,6 +71,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         kernel,
         checks,
         programs,
+        verifier_log,
     };
     let ok = report.checks.iter().all(|check| check.ok);
     if args.json {

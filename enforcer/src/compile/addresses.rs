@@ -3,8 +3,9 @@
 use enforcer_common::abi::{Atom, Node, TailEntry};
 
 use super::{
+    flat::Flat,
     pages::{Arena, pad, words_of},
-    partition::{Flat, Partition},
+    partition::Partition,
 };
 
 /// Where the tables are.

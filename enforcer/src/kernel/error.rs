@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::attach::AttachError;
+use super::{attach::AttachError, refusal::Refusal};
 use aya::{
     EbpfError,
     maps::MapError,
@@ -23,12 +23,21 @@ pub enum KernelError {
         "load the kernel programs (Linux 5.10 or newer with CONFIG_CGROUP_BPF and BTF is needed)"
     )]
     Object(#[source] Box<EbpfError>),
-    /// A program was refused.
+    /// The kernel refused a program.
     #[error("load program `{program}` (Linux 5.10 or newer with CONFIG_CGROUP_BPF is needed)")]
+    Refused {
+        /// Its name.
+        program: &'static str,
+        /// What the kernel and its verifier said.
+        #[source]
+        refusal: Box<Refusal>,
+    },
+    /// A program could not be loaded for another reason.
+    #[error("load program `{program}`")]
     Program {
         /// Its name.
         program: &'static str,
-        /// What the kernel said; the verifier's log is part of it.
+        /// What the kernel said.
         #[source]
         source: Box<ProgramError>,
     },

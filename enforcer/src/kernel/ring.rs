@@ -29,25 +29,12 @@ impl EventRing {
         })
     }
 
-    /// The next event, if there is one.
-    pub fn next(&mut self) -> Option<Event> {
-        loop {
-            let item = self.ring.next()?;
-            match Event::read_from_bytes(&item) {
-                Ok(event) => return Some(event),
-                Err(_) => self.unreadable += 1,
-            }
-        }
-    }
-
     /// Records of another size, passed over.
     #[must_use]
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
-}
 
-impl EventRing {
     /// A descriptor of its own that becomes readable when there is an event.
     ///
     /// # Errors
@@ -55,5 +42,20 @@ impl EventRing {
     pub fn readiness(&self) -> io::Result<OwnedFd> {
         // SAFETY: the ring owns the descriptor and lives as long as `self`.
         unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }.try_clone_to_owned()
+    }
+}
+
+impl Iterator for EventRing {
+    type Item = Event;
+
+    /// The next event, if there is one now.
+    fn next(&mut self) -> Option<Event> {
+        loop {
+            let item = self.ring.next()?;
+            match Event::read_from_bytes(&item) {
+                Ok(event) => return Some(event),
+                Err(_) => self.unreadable += 1,
+            }
+        }
     }
 }

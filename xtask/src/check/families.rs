@@ -32,6 +32,10 @@ const PLACES: &[(&str, &str)] = &[
     ("enforcer/src/geo", "records of either family"),
     ("enforcer/src/compile", "lays out the two tables"),
     ("enforcer/src/events", "`network.type` names the family"),
+    (
+        "enforcer/src/daemon/confine",
+        "names the socket families of the system call",
+    ),
 ];
 
 /// One finding for each token elsewhere that tells the families apart.

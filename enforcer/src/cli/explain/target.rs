@@ -1,7 +1,7 @@
 //! Destinations as people write them.
 
 use std::{
-    net::{IpAddr, Ipv6Addr, ToSocketAddrs as _},
+    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
     str::FromStr,
 };
 
@@ -17,15 +17,23 @@ use super::{HOOK, NOBODY};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     host: Host,
-    proto: Proto,
+    proto: Protocol,
+    /// As it was written.
+    proto_name: String,
     ports: Ports,
-    suffix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
     Address(IpAddr),
     Name(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    /// ICMP has a number for each family of addresses.
+    Icmp,
+    Numbered(Proto),
 }
 
 /// What was written is no destination.
@@ -50,28 +58,21 @@ impl FromStr for Target {
             None => (text, None),
         };
         let (host, port) = split_port(place)?;
-        let is_v6 = matches!(host, Host::Address(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none());
-        let proto = proto_name.map_or(Ok(Proto::TCP), |name| proto(name, is_v6))?;
+        let proto_name = proto_name.unwrap_or("tcp");
+        let proto = Protocol::from_str(proto_name)?;
         let ports = match port {
             Some(_) if !proto.has_ports() => {
-                return Err(TargetError::NoPorts(
-                    proto_name.unwrap_or_default().to_owned(),
-                ));
+                return Err(TargetError::NoPorts(proto_name.to_owned()));
             }
             Some(port) => Ports::is(port),
             None if proto.has_ports() => Ports::is(Port(443)),
             None => Ports::ABSENT,
         };
-        let proto_name = proto_name.unwrap_or("tcp");
-        let suffix = match ports.port() {
-            Some(port) => format!(":{}/{proto_name}", port.0),
-            None => format!("/{proto_name}"),
-        };
         Ok(Self {
             host,
             proto,
+            proto_name: proto_name.to_owned(),
             ports,
-            suffix,
         })
     }
 }
@@ -106,20 +107,36 @@ fn split_port(place: &str) -> Result<(Host, Option<Port>), TargetError> {
     Ok((host, number.map(port).transpose()?))
 }
 
-fn proto(name: &str, is_v6: bool) -> Result<Proto, TargetError> {
-    Ok(match name {
-        "tcp" => Proto::TCP,
-        "udp" => Proto::UDP,
-        "sctp" => Proto::SCTP,
-        "udplite" => Proto::UDPLITE,
-        "icmp" if is_v6 => Proto::ICMPV6,
-        "icmp" => Proto::ICMP,
-        number => Proto(
-            number
-                .parse()
-                .map_err(|_| TargetError::Proto(name.to_owned()))?,
-        ),
-    })
+impl FromStr for Protocol {
+    type Err = TargetError;
+
+    fn from_str(name: &str) -> Result<Self, TargetError> {
+        Ok(Self::Numbered(match name {
+            "tcp" => Proto::TCP,
+            "udp" => Proto::UDP,
+            "sctp" => Proto::SCTP,
+            "udplite" => Proto::UDPLITE,
+            "icmp" => return Ok(Self::Icmp),
+            number => Proto(
+                number
+                    .parse()
+                    .map_err(|_| TargetError::Proto(name.to_owned()))?,
+            ),
+        }))
+    }
+}
+
+impl Protocol {
+    fn has_ports(self) -> bool {
+        matches!(self, Self::Numbered(proto) if proto.has_ports())
+    }
+
+    fn towards(self, dst: Addr) -> Proto {
+        match self {
+            Self::Icmp => Proto::icmp_to(dst),
+            Self::Numbered(proto) => proto,
+        }
+    }
 }
 
 impl Target {
@@ -146,64 +163,56 @@ impl Target {
     }
 
     fn flow(&self, address: IpAddr) -> (String, Flow) {
-        let dst = match address {
-            IpAddr::V4(v4) => Addr::from_v4(v4.octets()),
-            IpAddr::V6(v6) => Addr::from_v6(v6.octets()),
-        };
-        let host = match address {
-            IpAddr::V6(v6) => format!("[{v6}]"),
-            IpAddr::V4(v4) => v4.to_string(),
-        };
-        let Self {
-            proto,
-            ports,
-            suffix,
-            ..
-        } = self;
+        let dst = Addr::from(address);
         let flow = Flow {
             subject: NOBODY,
             dst,
-            proto: *proto,
-            ports: *ports,
+            proto: self.proto.towards(dst),
+            ports: self.ports,
             hook: HOOK,
         };
-        (format!("{host}{suffix}"), flow)
+        let place = match self.ports.port() {
+            Some(port) => SocketAddr::new(address, port.0).to_string(),
+            None => address.to_string(),
+        };
+        (format!("{place}/{}", self.proto_name), flow)
     }
 }
 
 /// As people write it, IPv4 without the prefix that maps it.
 pub(super) fn text(address: Addr) -> String {
-    Ipv6Addr::from(address.octets()).to_canonical().to_string()
+    IpAddr::from(address.octets()).to_canonical().to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> (Host, Proto, Ports) {
-        let Target {
-            host, proto, ports, ..
-        } = text.parse().expect(text);
-        (host, proto, ports)
-    }
-
     #[test]
     fn every_way_to_write_a_destination() {
-        let v4 = || Host::Address("8.8.8.8".parse().expect("IPv4"));
-        let v6 = || Host::Address("2001:db8::1".parse().expect("IPv6"));
-        let https = Ports::is(Port(443));
-        let dns = Ports::is(Port(53));
-        assert_eq!(parsed("8.8.8.8"), (v4(), Proto::TCP, https));
-        assert_eq!(parsed("8.8.8.8:53/udp"), (v4(), Proto::UDP, dns));
-        assert_eq!(parsed("8.8.8.8:53"), (v4(), Proto::TCP, dns));
-        assert_eq!(parsed("8.8.8.8/icmp"), (v4(), Proto::ICMP, Ports::ABSENT));
-        assert_eq!(parsed("2001:db8::1"), (v6(), Proto::TCP, https));
-        assert_eq!(parsed("[2001:db8::1]:53/udp"), (v6(), Proto::UDP, dns));
-        assert_eq!(
-            parsed("[2001:db8::1]/icmp"),
-            (v6(), Proto::ICMPV6, Ports::ABSENT)
-        );
-        assert_eq!(parsed("a.example:53/tcp").0, Host::Name("a.example".into()));
+        let cases = [
+            ("8.8.8.8", "8.8.8.8:443/tcp", Proto::TCP),
+            ("8.8.8.8:53/udp", "8.8.8.8:53/udp", Proto::UDP),
+            ("8.8.8.8:53", "8.8.8.8:53/tcp", Proto::TCP),
+            ("8.8.8.8/icmp", "8.8.8.8/icmp", Proto::ICMP),
+            ("8.8.8.8/47", "8.8.8.8/47", Proto(47)),
+            ("2001:db8::1", "[2001:db8::1]:443/tcp", Proto::TCP),
+            ("[2001:db8::1]:53/udp", "[2001:db8::1]:53/udp", Proto::UDP),
+            ("[2001:db8::1]/icmp", "2001:db8::1/icmp", Proto::ICMPV6),
+            ("::ffff:8.8.8.8/icmp", "::ffff:8.8.8.8/icmp", Proto::ICMP),
+        ];
+        for (written, said, proto) in cases {
+            let target: Target = written.parse().expect(written);
+            let flows = target.flows().expect(written);
+            let [(text, flow)] = &flows[..] else {
+                panic!("{written} is one flow");
+            };
+            assert_eq!((text.as_str(), flow.proto), (said, proto), "{written}");
+            assert_eq!(flow.ports.port().is_some(), proto.has_ports(), "{written}");
+            assert_eq!(said.parse(), Ok(target), "{said}");
+        }
+        let name: Target = "a.example:53/tcp".parse().expect("a name");
+        assert_eq!(name.host, Host::Name("a.example".into()));
     }
 
     #[test]

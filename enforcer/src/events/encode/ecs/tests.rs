@@ -292,7 +292,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                     proto: Proto(proto),
                     verdict,
                     rule: RuleId(rule),
-                    reserved: 0,
+                    generation: generation as u16,
                 },
                 at_ns,
                 generation,
