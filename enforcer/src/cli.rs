@@ -9,6 +9,10 @@ mod exec;
 mod explain;
 pub mod geo;
 pub mod policy;
+#[cfg(feature = "kernel")]
+mod run;
+#[cfg(feature = "kernel")]
+mod status;
 
 use std::process::ExitCode;
 
@@ -34,12 +38,21 @@ enum Verb {
     /// Run one command confined; exits as the command does, or with 125
     #[cfg(feature = "kernel")]
     Exec(exec::ExecArgs),
+    /// Follow the workloads of this host and keep them to their policies
+    #[cfg(feature = "kernel")]
+    Run(run::RunArgs),
     /// Say how a destination is decided, and which line of which policy says so
     Explain(explain::ExplainArgs),
     /// Check policies
     Policy(policy::PolicyArgs),
     /// Ask the geo databases
     Geo(GeoArgs),
+    /// Say what is enforced, with what, and what was counted
+    #[cfg(feature = "kernel")]
+    Status(status::StatusArgs),
+    /// List the workloads and the policies that apply to each
+    #[cfg(feature = "kernel")]
+    Workloads(status::WorkloadsArgs),
     /// Say whether this machine can enforce, and what is missing
     #[cfg(feature = "kernel")]
     Doctor(doctor::DoctorArgs),
@@ -68,6 +81,10 @@ enum GeoVerb {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     #[cfg(feature = "kernel")]
+    if !matches!(cli.verb, Verb::Exec(_) | Verb::Run(_)) {
+        die_with_the_pipe();
+    }
+    #[cfg(feature = "kernel")]
     let failure = if matches!(cli.verb, Verb::Exec(_)) {
         125
     } else {
@@ -84,17 +101,31 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// `enforcer status | head` ends quietly, as other commands do. What keeps something going must not
+/// die of a reader that went away.
+#[cfg(feature = "kernel")]
+fn die_with_the_pipe() {
+    // SAFETY: no other thread has been started yet, and the default action is always valid.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match &cli.verb {
         #[cfg(feature = "kernel")]
         Verb::Exec(args) => exec::run(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Run(args) => run::run(args, &cli.instance),
         Verb::Explain(args) => explain::run(args),
         Verb::Policy(args) => policy::run(args),
         Verb::Geo(args) => match &args.verb {
             GeoVerb::Lookup(args) => geo::lookup(args).map(done),
             GeoVerb::Info(args) => geo::info(args).map(done),
         },
+        #[cfg(feature = "kernel")]
+        Verb::Status(args) => status::status(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Workloads(args) => status::workloads(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Doctor(args) => doctor::run(args),
         #[cfg(feature = "kernel")]

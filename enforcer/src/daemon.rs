@@ -6,4 +6,12 @@ pub mod context;
 #[cfg(feature = "kernel")]
 pub mod exec;
 #[cfg(feature = "kernel")]
+pub mod node;
+#[cfg(feature = "kernel")]
 pub mod reporter;
+#[cfg(feature = "kernel")]
+pub mod run;
+#[cfg(feature = "kernel")]
+pub mod settings;
+#[cfg(feature = "kernel")]
+pub mod status;

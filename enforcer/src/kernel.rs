@@ -20,7 +20,7 @@ use enforcer_common::abi::{CgroupId, Stance, Tag};
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
-pub use object::{Object, ProgramReport};
+pub use object::{Loading, Object, ProgramReport};
 pub use pins::PinDir;
 pub use refusal::Refusal;
 pub use ring::EventRing;
@@ -39,12 +39,12 @@ pub struct Enforcement {
 }
 
 impl Enforcement {
-    /// Loads the programs and pins their maps below `dir`. Nothing is attached yet.
+    /// Pins programs and maps below `dir`. Nothing is attached yet.
     ///
     /// # Errors
-    /// A privilege or a kernel feature is missing, or `dir` holds another enforcement.
-    pub fn create(dir: PinDir) -> Result<Self, KernelError> {
-        let maps = Object::load()?.pin(&dir)?;
+    /// bpffs is missing, or `dir` holds another enforcement.
+    pub fn create(dir: PinDir, programs: Object) -> Result<Self, KernelError> {
+        let maps = programs.pin(&dir)?;
         Self::over(dir, maps, false)
     }
 
@@ -133,6 +133,14 @@ impl Enforcement {
     /// The map cannot be written.
     pub fn untag(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
         self.tags.remove(cgroup)
+    }
+
+    /// Removes the links of a cgroup that is gone.
+    ///
+    /// # Errors
+    /// A pin cannot be removed.
+    pub fn forget_links(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
+        Links::new(&self.dir).forget(cgroup)
     }
 
     /// Makes a cgroup a managed root: what is below it without a tag stands as `unknown` says.

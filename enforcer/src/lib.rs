@@ -16,6 +16,8 @@
 
 pub mod cli;
 pub mod compile;
+#[cfg(feature = "kernel")]
+pub mod control;
 pub mod daemon;
 pub mod events;
 pub mod geo;

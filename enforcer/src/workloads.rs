@@ -1,7 +1,11 @@
 //! Who runs where: cgroups as the kernel knows them and as people name them.
 
+pub mod assign;
 pub mod cgroup2;
 pub mod classes;
+pub mod watch;
 
-pub use cgroup2::{Cgroup2, CgroupPath};
+pub use assign::{Assignment, Scope};
+pub use cgroup2::{Cgroup2, CgroupError, CgroupPath};
 pub use classes::Classes;
+pub use watch::Watch;

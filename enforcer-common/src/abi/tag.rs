@@ -49,6 +49,15 @@ impl Tag {
         Self::new(ClassId(0), stance)
     }
 
+    /// The same, isolated until `until` (`CLOCK_BOOTTIME` nanoseconds; 0 is not at all).
+    #[must_use]
+    pub const fn isolated(self, until: u64) -> Self {
+        Self {
+            isolated_until: until,
+            ..self
+        }
+    }
+
     const fn new(class: ClassId, stance: Stance) -> Self {
         Self {
             class,

@@ -67,23 +67,26 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     if !entry.present {
         return fault(Fault::NoClass);
     }
-    let (first, mut second) = destinations(header, dst);
-    let mut outcome = judge_address(pages, header, class, first, key);
-    // At most once, and only for ISATAP. A loop, so that the verifier sees one copy of the code.
-    for _ in 0..1 {
-        let (Ok(Outcome { deny: false, .. }), Some(address)) = (outcome, second.take()) else {
-            break;
-        };
-        let other = judge_address(pages, header, class, address, key);
-        if !matches!(
-            other,
-            Ok(Outcome {
-                deny: false,
-                audit: false,
-                ..
-            })
-        ) {
-            outcome = other;
+    let (mut address, mut second) = destinations(header, dst);
+    let mut outcome = Err(Fault::NoImage);
+    // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
+    for round in 0..2 {
+        let this = judge_address(pages, header, class, address, key);
+        if round == 0
+            || !matches!(
+                this,
+                Ok(Outcome {
+                    deny: false,
+                    audit: false,
+                    ..
+                })
+            )
+        {
+            outcome = this;
+        }
+        match (outcome, second.take()) {
+            (Ok(Outcome { deny: false, .. }), Some(next)) => address = next,
+            _ => break,
         }
     }
     Judgement {

@@ -15,18 +15,14 @@ use super::{Context, UNKNOWN};
 /// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
 
-/// A packet as far as the verdict and replies need it.
+/// A packet as far as the verdict needs it.
 pub struct Packet {
-    /// Source address.
-    pub src: Addr,
     /// Destination address.
     pub dst: Addr,
     /// Protocol of the payload.
     pub proto: Proto,
     /// Destination port.
     pub ports: Ports,
-    /// Source port; 0 where there is none.
-    pub src_port: Port,
     /// Neighbour or multicast listener discovery that cannot leave the link.
     pub housekeeping: bool,
 }
@@ -37,13 +33,19 @@ pub struct Packet {
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
 pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
-    let first: u8 = load(ctx, 0)?;
-    match first >> 4 {
-        4 => parse_v4(ctx, first),
-        6 => parse_v6(ctx),
+    // A helper call for each field would cost more than the verdict: one for each header.
+    let head: [u8; V4_HEADER] = load(ctx, 0)?;
+    match head[0] >> 4 {
+        4 => parse_v4(ctx, &head),
+        6 => parse_v6(ctx, head[6]),
         _ => Err(Fault::BadPacket),
     }
 }
+
+/// Bytes of an IPv4 header without options (RFC 791, 3.1).
+const V4_HEADER: usize = 20;
+/// Bytes of an IPv6 header (RFC 8200, 3).
+const V6_HEADER: usize = 40;
 
 /// Source and destination alone.
 #[inline(always)]
@@ -60,8 +62,8 @@ fn addresses(ctx: &SkBuffContext) -> Result<(Addr, Addr), Fault> {
 pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
     let (src, _) = addresses(ctx).ok()?;
     let at = match load::<u8>(ctx, 0).ok()? {
-        0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => 20,
-        first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => 40,
+        0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => V4_HEADER,
+        first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => V6_HEADER,
         _ => return None,
     };
     let port: [u8; 2] = load(ctx, at).ok()?;
@@ -93,43 +95,46 @@ impl Packet {
             hook: Hook::Egress,
         }
     }
+}
 
-    #[inline(always)]
-    fn with_ports(mut self, ctx: &SkBuffContext, at: usize, fragment: bool) -> Result<Self, Fault> {
-        if fragment {
-            self.ports = Ports::UNKNOWN;
-        } else if self.proto.has_ports() {
-            let [a, b, c, d]: [u8; 4] = load(ctx, at)?;
-            self.src_port = Port(u16::from_be_bytes([a, b]));
-            self.ports = Ports::is(Port(u16::from_be_bytes([c, d])));
-        }
-        Ok(self)
+/// What is known of the destination port of a payload at `at`.
+#[inline(always)]
+fn ports_at(
+    ctx: &SkBuffContext,
+    proto: Proto,
+    at: usize,
+    later_fragment: bool,
+) -> Result<Ports, Fault> {
+    if later_fragment {
+        Ok(Ports::UNKNOWN)
+    } else if proto.has_ports() {
+        Ok(Ports::is(Port(u16::from_be_bytes(load(ctx, at + 2)?))))
+    } else {
+        Ok(Ports::ABSENT)
     }
 }
 
 #[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, first: u8) -> Result<Packet, Fault> {
+fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault> {
     const FRAGMENT_OFFSET: u16 = 0x1fff;
-    let header_bytes = usize::from(first & 0xf) * 4;
-    if header_bytes < 20 {
+    let header_bytes = usize::from(head[0] & 0xf) * 4;
+    if header_bytes < V4_HEADER {
         return Err(Fault::BadPacket);
     }
-    if header_bytes > 20 {
+    if header_bytes > V4_HEADER {
         match option_fault(ctx.skb.skb, header_bytes as u64) {
             0 => {}
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
     }
-    let fragment = u16::from_be_bytes(load(ctx, 6)?) & FRAGMENT_OFFSET != 0;
-    let packet = Packet {
-        src: Addr::from_v4(load(ctx, 12)?),
-        dst: Addr::from_v4(load(ctx, 16)?),
-        proto: Proto(load(ctx, 9)?),
-        ports: Ports::ABSENT,
-        src_port: Port(0),
+    let later_fragment = u16::from_be_bytes([head[6], head[7]]) & FRAGMENT_OFFSET != 0;
+    let proto = Proto(head[9]);
+    Ok(Packet {
+        dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
+        proto,
+        ports: ports_at(ctx, proto, header_bytes, later_fragment)?,
         housekeeping: false,
-    };
-    packet.with_ports(ctx, header_bytes, fragment)
+    })
 }
 
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
@@ -217,7 +222,7 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
     let ctx = SkBuffContext::new(skb);
     let mut payload = Payload {
         proto: Proto(proto as u8),
-        at: 40,
+        at: V6_HEADER,
         later_fragment: false,
     };
     for _ in 0..MAX_EXTENSIONS {
@@ -246,29 +251,30 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
 }
 
 #[inline(always)]
-fn parse_v6(ctx: &SkBuffContext) -> Result<Packet, Fault> {
-    let next: u8 = load(ctx, 6)?;
+fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
     let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
-    let mut packet = Packet {
-        src: Addr::from_v6(load(ctx, 8)?),
-        dst: Addr::from_v6(load(ctx, 24)?),
-        proto: payload.proto,
-        ports: Ports::ABSENT,
-        src_port: Port(0),
-        housekeeping: false,
-    };
-    packet.housekeeping = !payload.later_fragment && is_housekeeping(ctx, &packet, payload.at);
-    packet.with_ports(ctx, payload.at, payload.later_fragment)
+    let Payload {
+        proto,
+        at,
+        later_fragment,
+    } = payload;
+    let dst = Addr::from_v6(load(ctx, 24)?);
+    Ok(Packet {
+        dst,
+        proto,
+        ports: ports_at(ctx, proto, at, later_fragment)?,
+        housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
+    })
 }
 
 /// Neighbour discovery (RFC 4861, types 133 to 137) and multicast listener discovery (RFC 2710,
 /// RFC 3810, types 130 to 132 and 143), as long as the destination is on the link.
 #[inline(always)]
-fn is_housekeeping(ctx: &SkBuffContext, packet: &Packet, at: usize) -> bool {
-    if packet.proto != Proto::ICMPV6 {
+fn is_housekeeping(ctx: &SkBuffContext, dst: Addr, proto: Proto, at: usize) -> bool {
+    if proto != Proto::ICMPV6 {
         return false;
     }
-    let octets = packet.dst.octets();
+    let octets = dst.octets();
     let link_local = octets[0] == 0xfe && octets[1] & 0xc0 == 0x80;
     let link_multicast = octets[0] == 0xff && octets[1] & 0xf == 2;
     let kind: u8 = load(ctx, at).unwrap_or(0);

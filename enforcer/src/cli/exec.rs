@@ -6,6 +6,7 @@ use crate::{
     daemon::exec::{Plan, run as run_plan},
     events::SinkSpec,
     geo::{Agreement, GeoSet},
+    kernel::Loading,
     policy::{self, Mode},
 };
 
@@ -38,6 +39,7 @@ pub(super) struct ExecArgs {
 }
 
 pub(super) fn run(args: &ExecArgs, instance: &str) -> anyhow::Result<ExitCode> {
+    let programs = Loading::start();
     let loaded = if args.policy.is_empty() {
         policy::load_default()
     } else {
@@ -66,6 +68,7 @@ pub(super) fn run(args: &ExecArgs, instance: &str) -> anyhow::Result<ExitCode> {
         geo,
         sinks: vec![args.events.clone()],
         instance: instance.to_owned(),
+        programs,
     })?;
     Ok(ExitCode::from(outcome.code()))
 }

@@ -4,7 +4,8 @@
 //! that shares the host's interfaces has no interface of its own to be judged at. So `exec` refuses
 //! to open socket families that lead off the host by another way. io_uring opens sockets past
 //! seccomp, so it is reported as missing; programs then use epoll, as under the default profiles of
-//! container runtimes.
+//! container runtimes. And bpf(2) is refused: with it a command that runs as root could detach the
+//! hooks.
 
 use std::{collections::BTreeMap, io};
 
@@ -21,27 +22,28 @@ const PERMITTED_FAMILIES: [libc::c_int; 4] = [
     libc::AF_NETLINK,
 ];
 
-/// A filter, ready to be installed between fork and exec.
+/// Filters, ready to be installed between fork and exec.
 #[derive(Clone)]
-pub(super) struct SocketFamilies(BpfProgram, BpfProgram);
+pub(super) struct Restrictions([BpfProgram; 3]);
 
-impl SocketFamilies {
-    /// Compiles the filter for this machine's architecture.
+impl Restrictions {
+    /// Compiles the filters for this machine's architecture.
     ///
     /// # Errors
     /// The architecture has no filters.
     pub(super) fn compile() -> io::Result<Self> {
         let families = filter([(libc::SYS_socket, vec![other_family()?])], libc::EPERM)?;
         let io_uring = filter([(libc::SYS_io_uring_setup, vec![])], libc::ENOSYS)?;
-        Ok(Self(families, io_uring))
+        let bpf = filter([(libc::SYS_bpf, vec![])], libc::EPERM)?;
+        Ok(Self([families, io_uring, bpf]))
     }
 
-    /// Installs it for the calling process and all that it starts. Needs root or `no_new_privs`.
+    /// Installs them for the calling process and all that it starts. Needs root or `no_new_privs`.
     ///
     /// # Errors
     /// The kernel refuses.
     pub(super) fn install(&self) -> io::Result<()> {
-        for program in [&self.0, &self.1] {
+        for program in &self.0 {
             seccompiler::apply_filter(program).map_err(|_| io::Error::last_os_error())?;
         }
         Ok(())

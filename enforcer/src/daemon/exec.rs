@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    confine::SocketFamilies,
+    confine::Restrictions,
     context::Known,
     reporter::{Reporter, RingBell},
 };
@@ -28,7 +28,7 @@ use crate::{
     compile::{Image, Input, compile},
     events::{SinkSpec, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
-    kernel::{Enforcement, PinDir},
+    kernel::{Enforcement, Loading, Object, PinDir},
     policy::{Policy, Selector},
     workloads::Cgroup2,
 };
@@ -48,6 +48,8 @@ pub struct Plan {
     pub sinks: Vec<SinkSpec>,
     /// Keeps pins and cgroups apart.
     pub instance: String,
+    /// The kernel programs.
+    pub programs: Loading,
 }
 
 /// How the command ended.
@@ -105,8 +107,9 @@ pub fn run(plan: Plan) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let cage = Cage::make(&plan.instance, &image)?;
-    let outcome = runtime.block_on(cage.run(plan, &image))?;
+    let programs = plan.programs.finish()?;
+    let cage = Cage::make(&plan.instance, programs, &image)?;
+    let outcome = runtime.block_on(cage.run(plan.command, plan.geo, &plan.sinks, &image))?;
     Ok(outcome)
 }
 
@@ -136,14 +139,14 @@ struct Cage {
 }
 
 impl Cage {
-    fn make(instance: &str, image: &Image) -> anyhow::Result<Self> {
+    fn make(instance: &str, programs: Object, image: &Image) -> anyhow::Result<Self> {
         let cgroups = Cgroup2::find()?;
         sweep_old(&cgroups, instance);
         let name = format!("exec-{}", process::id());
         let path = format!("/enforcer-{instance}/{name}");
         let cgroup = cgroups.make(&path)?;
         let dir = PinDir::of_exec(instance, &name);
-        let made = Enforcement::create(dir.clone()).and_then(|mut enforcement| {
+        let made = Enforcement::create(dir.clone(), programs).and_then(|mut enforcement| {
             enforcement.publish(image)?;
             enforcement.tag(cgroup, Tag::judged(ClassId(0)))?;
             enforcement.attach(&cgroups.directory(&path))?;
@@ -162,21 +165,27 @@ impl Cage {
         }
     }
 
-    async fn run(mut self, plan: Plan, image: &Image) -> anyhow::Result<Outcome> {
+    async fn run(
+        mut self,
+        command: Vec<OsString>,
+        geo: GeoSet,
+        sinks: &[SinkSpec],
+        image: &Image,
+    ) -> anyhow::Result<Outcome> {
         let mut known = Known::default();
         known.learn_image(image);
-        known.learn_geo(Arc::new(plan.geo));
+        known.learn_geo(Arc::new(geo));
         let cgroup = self.cgroups.id(&self.path)?;
         known.learn_workload(
             cgroup,
             &self.path,
             WorkloadInfo {
-                name: plan.command[0].to_string_lossy().into(),
+                name: command[0].to_string_lossy().into(),
                 kind: WorkloadKind::Exec,
             },
         );
-        let outcome = match Reporter::new(&mut self.enforcement, known, &plan.sinks) {
-            Ok(mut reporter) => match self.spawn(&plan.command)? {
+        let outcome = match Reporter::new(&mut self.enforcement, known, sinks) {
+            Ok(mut reporter) => match self.spawn(&command)? {
                 Ok(child) => Ok(Outcome::Exited(self.attend(child, &mut reporter).await?)),
                 Err(outcome) => Ok(outcome),
             },
@@ -193,11 +202,11 @@ impl Cage {
             .write(true)
             .open(&procs)
             .context("enter the cgroup")?;
-        let families = SocketFamilies::compile().context("prepare the seccomp filter")?;
+        let restrictions = Restrictions::compile().context("prepare the seccomp filters")?;
         let mut child = Command::new(&command[0]);
         child.args(&command[1..]);
         // SAFETY: the closure makes system calls and allocates nothing.
-        unsafe { child.pre_exec(move || enter(&procs, &families)) };
+        unsafe { child.pre_exec(move || enter(&procs, &restrictions)) };
         match child.spawn() {
             Ok(child) => Ok(Ok(child)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -256,7 +265,7 @@ impl Cage {
 }
 
 /// Between fork and exec.
-fn enter(mut procs: &File, families: &SocketFamilies) -> io::Result<()> {
+fn enter(mut procs: &File, restrictions: &Restrictions) -> io::Result<()> {
     io::Write::write_all(&mut procs, b"0")?;
     // Close on exec rather than now: the standard library still needs its pipe to report failure.
     // SAFETY: only marks descriptors.
@@ -271,7 +280,7 @@ fn enter(mut procs: &File, families: &SocketFamilies) -> io::Result<()> {
     if marked != 0 {
         return Err(io::Error::last_os_error());
     }
-    families.install()
+    restrictions.install()
 }
 
 /// Signals that the command should get instead of us.

@@ -14,7 +14,10 @@ use aya::programs::{
 };
 use enforcer_common::abi::CgroupId;
 
-use super::{error::KernelError, pins::PinDir};
+use super::{
+    error::KernelError,
+    pins::{PinDir, remove_tree},
+};
 
 /// Every program, in the order in which they are attached: packets first, so that a socket hook is
 /// never the only thing in the way.
@@ -64,6 +67,10 @@ impl Links {
             })?;
         }
         Ok(())
+    }
+
+    pub(super) fn forget(&self, cgroup: CgroupId) -> Result<(), KernelError> {
+        remove_tree(&self.0.join(cgroup.0.to_string()))
     }
 
     pub(super) fn list(&self) -> Result<Vec<AttachedCgroup>, KernelError> {

@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
 };
 
-use aya::maps::{HashMap, Map, MapData, PerCpuArray};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use enforcer_common::{
     abi::{Counter, FlowCount, FlowKey, LossCause, RuleId, names},
     verdict::Fault,
@@ -130,11 +130,30 @@ impl Flows {
     pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowCount>, KernelError> {
         match lookup_and_delete(self.map.fd().as_fd(), key) {
             Ok(count) => Ok(Some(count)),
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
-            Err(error) => Err(KernelError::io("take from map", names::FLOWS)(error)),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOENT) => Ok(None),
+                Some(libc::EINVAL | ENOTSUPP) => self.take_in_two_steps(key),
+                _ => Err(KernelError::io("take from map", names::FLOWS)(error)),
+            },
         }
     }
+
+    /// Before kernel 5.14: a repeat between the two steps is not told.
+    fn take_in_two_steps(&mut self, key: &FlowKey) -> Result<Option<FlowCount>, KernelError> {
+        let count = match self.flows.get(key, 0) {
+            Ok(count) => count,
+            Err(MapError::KeyNotFound) => return Ok(None),
+            Err(error) => return Err(KernelError::map("read", names::FLOWS)(error)),
+        };
+        self.flows
+            .remove(key)
+            .map_err(KernelError::map("remove from", names::FLOWS))?;
+        Ok(Some(count))
+    }
 }
+
+/// The kernel's own "not supported", which libc does not name.
+const ENOTSUPP: libc::c_int = 524;
 
 /// `BPF_MAP_LOOKUP_AND_DELETE_ELEM` on a hash (kernel 5.14), which aya does not offer.
 fn lookup_and_delete(map: BorrowedFd<'_>, key: &FlowKey) -> io::Result<FlowCount> {

@@ -1,5 +1,11 @@
 //! The embedded object: programs and maps.
 
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    panic::resume_unwind,
+    thread::{self, JoinHandle},
+};
+
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{Map, MapData},
@@ -13,6 +19,13 @@ use super::{attach::HOOKS, error::KernelError, pins::PinDir, refusal::Refusal};
 /// The kernel programs.
 static HOOKS_OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/enforcer-hooks"));
+
+/// Tells builds apart: a digest of the embedded object.
+pub(super) fn build() -> String {
+    let mut hasher = DefaultHasher::new();
+    HOOKS_OBJECT.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
 
 /// Maps that are pinned.
 pub(super) const MAPS: [&str; 8] = [
@@ -28,6 +41,26 @@ pub(super) const MAPS: [&str; 8] = [
 
 /// Loaded programs that are not yet pinned.
 pub struct Object(Ebpf);
+
+/// Programs on their way through the verifier, which takes as long as reading a world database: the
+/// two are done at the same time.
+pub struct Loading(JoinHandle<Result<Object, KernelError>>);
+
+impl Loading {
+    /// Begins to load.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(thread::spawn(Object::load))
+    }
+
+    /// Waits for the end of it.
+    ///
+    /// # Errors
+    /// As [`Object::load`].
+    pub fn finish(self) -> Result<Object, KernelError> {
+        self.0.join().unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
 
 /// What the verifier made of a program.
 #[derive(Clone, Debug, Serialize)]

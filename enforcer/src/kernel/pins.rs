@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::error::KernelError;
+use super::{error::KernelError, object};
 
 /// One enforcement's directory below `/sys/fs/bpf/enforcer/INSTANCE`.
 ///
@@ -21,10 +21,30 @@ impl PinDir {
     /// Where bpffs is expected.
     pub const BPFFS: &str = "/sys/fs/bpf";
 
-    /// The directory of `run` for an instance.
+    /// Everything of an instance.
     #[must_use]
     pub fn of_instance(instance: &str) -> Self {
         Self(Path::new(Self::BPFFS).join("enforcer").join(instance))
+    }
+
+    /// The directory of `run`, named by the build: another build's programs and maps may not fit.
+    #[must_use]
+    pub fn of_run(instance: &str) -> Self {
+        Self(
+            Self::of_instance(instance)
+                .0
+                .join(format!("run-{}", object::build())),
+        )
+    }
+
+    /// Directories of `run` that other builds made.
+    ///
+    /// # Errors
+    /// The directory cannot be listed.
+    pub fn others(instance: &str) -> Result<Vec<Self>, KernelError> {
+        let own = Self::of_run(instance);
+        let all = Self::of_instance(instance).below("run-")?;
+        Ok(all.into_iter().filter(|dir| *dir != own).collect())
     }
 
     /// The directory of one `exec`, named by its cgroup.
@@ -38,13 +58,17 @@ impl PinDir {
     /// # Errors
     /// The directory cannot be listed.
     pub fn execs(&self) -> Result<Vec<Self>, KernelError> {
+        self.below("exec-")
+    }
+
+    fn below(&self, prefix: &str) -> Result<Vec<Self>, KernelError> {
         let entries = fs::read_dir(&self.0).map_err(KernelError::io("list", &self.0))?;
-        let names = entries.filter_map(Result::ok).map(|entry| entry.path());
-        let is_exec = |path: &PathBuf| {
+        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let fits = |path: &PathBuf| {
             path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("exec-"))
+                .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
         };
-        Ok(names.filter(is_exec).map(Self).collect())
+        Ok(paths.filter(fits).map(Self).collect())
     }
 
     /// Its path.
@@ -97,7 +121,7 @@ impl PinDir {
     }
 }
 
-fn remove_tree(path: &Path) -> Result<(), KernelError> {
+pub(super) fn remove_tree(path: &Path) -> Result<(), KernelError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(KernelError::io("remove", path)(error))

@@ -1,0 +1,62 @@
+//! `enforcer run`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use crate::daemon::{
+    run::run as run_daemon,
+    settings::{AgreementName, Settings, Unknown},
+};
+
+/// Where policies are without `--policies`.
+const DEFAULT_POLICIES: &str = "/etc/enforcer/policies";
+
+/// `enforcer run`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Stopping it does not end enforcement: `enforcer detach` does. It reads policies and databases again
+when their files change and on SIGHUP; what is broken changes nothing.
+
+Example:
+  enforcer run --policies /etc/enforcer/policies --cgroup-root /kubepods --events file:/var/log/enforcer.ndjson")]
+pub(super) struct RunArgs {
+    /// Settings in TOML; options add to its lists and win over its single values
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory or file of policies and regions; repeat for several [default: /etc/enforcer/policies]
+    #[arg(long, value_name = "DIR")]
+    policies: Vec<PathBuf>,
+    /// Use this MaxMind DB file instead of the built-in database; repeat for several
+    #[arg(long, value_name = "FILE")]
+    geo: Vec<PathBuf>,
+    /// How several databases are combined
+    #[arg(long, value_enum)]
+    agreement: Option<AgreementName>,
+    /// Managed root: every cgroup below is covered, and unknown until it has been looked at; repeat
+    /// for several
+    #[arg(long, value_name = "PATH")]
+    cgroup_root: Vec<PathBuf>,
+    /// How unknown cgroups below a managed root stand
+    #[arg(long, value_enum)]
+    unknown: Option<Unknown>,
+    /// Where events go: - or stdout, file:PATH; repeat for several [default: -]
+    #[arg(long, value_name = "SINK")]
+    events: Vec<String>,
+}
+
+pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
+    let mut settings = match &args.config {
+        Some(path) => Settings::read(path)?,
+        None => Settings::default(),
+    };
+    settings.policies.extend_from_slice(&args.policies);
+    settings.geo.extend_from_slice(&args.geo);
+    settings.cgroup_roots.extend_from_slice(&args.cgroup_root);
+    settings.events.extend_from_slice(&args.events);
+    settings.agreement = args.agreement.or(settings.agreement);
+    settings.unknown = args.unknown.or(settings.unknown);
+    if settings.policies.is_empty() {
+        settings.policies.push(DEFAULT_POLICIES.into());
+    }
+    run_daemon(settings, instance)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,145 @@
+//! `enforcer status` and `enforcer workloads`.
+
+use std::process::ExitCode;
+
+use hyper::Method;
+
+use crate::{
+    control::{
+        self, Coverage, Status,
+        client::{CallError, call},
+    },
+    daemon::status::of_pins,
+};
+
+/// `enforcer status`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is.")]
+pub(super) struct StatusArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// `enforcer workloads`.
+#[derive(clap::Args, Debug)]
+pub(super) struct WorkloadsArgs {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// Nothing is enforced.
+const IDLE: u8 = 3;
+
+pub(super) fn status(args: &StatusArgs, instance: &str) -> anyhow::Result<ExitCode> {
+    let status = ask(instance)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        print(&status);
+    }
+    Ok(if status.enforcing {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(IDLE)
+    })
+}
+
+pub(super) fn workloads(args: &WorkloadsArgs, instance: &str) -> anyhow::Result<ExitCode> {
+    let status = ask(instance)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status.workloads)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{:<48} {:<11} {:>5}  POLICIES",
+        "CGROUP", "COVERAGE", "CLASS"
+    );
+    for workload in &status.workloads {
+        let class = workload
+            .class
+            .map_or_else(|| "-".to_owned(), |class| class.to_string());
+        let policies = workload.policies.join(", ");
+        println!(
+            "{:<48} {:<11} {class:>5}  {policies}",
+            workload.cgroup,
+            name(workload.coverage)
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The daemon, or the pins when none runs.
+fn ask(instance: &str) -> anyhow::Result<Status> {
+    match call(&control::socket_path(instance), &Method::GET, "/v1/status") {
+        Err(CallError::NoDaemon { .. }) => Ok(of_pins(instance)?),
+        answer => Ok(answer?),
+    }
+}
+
+fn name(coverage: Coverage) -> &'static str {
+    match coverage {
+        Coverage::Covered => "covered",
+        Coverage::Unselected => "unselected",
+        Coverage::RootHold => "root (hold)",
+        Coverage::RootDeny => "root (deny)",
+        Coverage::RootAllow => "root (allow)",
+        Coverage::Damaged => "damaged",
+    }
+}
+
+fn print(status: &Status) {
+    println!("instance   {}", status.instance);
+    let enforcing = if status.enforcing {
+        "enforcing"
+    } else {
+        "not enforcing"
+    };
+    println!("daemon     {}, {enforcing}", status.daemon);
+    if let Some(generation) = status.generation {
+        let adopted = if status.adopted { ", adopted" } else { "" };
+        println!("image      generation {generation}{adopted}");
+    }
+    for policy in &status.policies {
+        println!(
+            "policy     {} ({}), {}",
+            policy.name, policy.mode, policy.source
+        );
+    }
+    for database in &status.databases {
+        println!(
+            "database   {}, {} days old",
+            database.name, database.age_days
+        );
+    }
+    for cgroup in &status.cgroups {
+        println!("attached   {}: {}", cgroup.cgroup, cgroup.hooks.join(", "));
+    }
+    println!("workloads  {}", status.workloads.len());
+    println!(
+        "memory     {:.1} MiB of kernel memory",
+        status.memory_bytes as f64 / 1_048_576.0
+    );
+    for counts in [&status.counters, &status.faults, &status.lost] {
+        for count in counts.iter().filter(|count| count.count > 0) {
+            println!("counted    {} {}", count.count, count.name);
+        }
+    }
+    for decision in &status.decisions {
+        println!(
+            "decided    {}/{}: {} allowed, {} denied, {} would be denied",
+            decision.policy, decision.rule, decision.allowed, decision.denied, decision.would_deny
+        );
+    }
+    for sink in &status.sinks {
+        println!(
+            "sink       {}: {} delivered, {} waiting, {} lost",
+            sink.name, sink.delivered, sink.waiting, sink.lost
+        );
+    }
+    if let Some(error) = &status.last_error {
+        println!("error      {error}");
+    }
+}

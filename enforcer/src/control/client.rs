@@ -1,0 +1,93 @@
+//! The command line's side.
+
+use std::path::Path;
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{Method, Request, StatusCode, body::Bytes};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+/// What can go wrong with a call.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nobody listens.
+    #[error("no daemon listens at {path}: start `enforcer run`")]
+    NoDaemon {
+        /// The socket.
+        path: std::path::PathBuf,
+    },
+    /// Not permitted.
+    #[error("{path} is for root and the daemon's user: run it with sudo")]
+    NotPermitted {
+        /// The socket.
+        path: std::path::PathBuf,
+    },
+    /// The connection failed.
+    #[error("talk to the daemon")]
+    Transport(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The daemon refused.
+    #[error("the daemon answered {0}")]
+    Refused(StatusCode),
+}
+
+/// Asks the daemon at `socket`.
+///
+/// # Errors
+/// Nobody answers, or not as expected.
+pub fn call<T: DeserializeOwned>(
+    socket: &Path,
+    method: &Method,
+    path: &str,
+) -> Result<T, CallError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(transport)?
+        .block_on(exchange(socket, method, path))
+}
+
+async fn exchange<T: DeserializeOwned>(
+    socket: &Path,
+    method: &Method,
+    path: &str,
+) -> Result<T, CallError> {
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => CallError::NotPermitted {
+                path: socket.into(),
+            },
+            _ => CallError::NoDaemon {
+                path: socket.into(),
+            },
+        })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(transport)?;
+    let connection = tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "enforcer");
+    let request = request.body(Empty::<Bytes>::new()).map_err(transport)?;
+    let response = sender.send_request(request).await.map_err(transport)?;
+    let status = response.status();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(transport)?
+        .to_bytes();
+    drop(sender);
+    connection.await.map_err(transport)?.map_err(transport)?;
+    if !status.is_success() {
+        return Err(CallError::Refused(status));
+    }
+    serde_json::from_slice(&body).map_err(transport)
+}
+
+fn transport(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CallError {
+    CallError::Transport(error.into())
+}

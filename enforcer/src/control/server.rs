@@ -1,0 +1,113 @@
+//! The daemon's side.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::{mpsc, oneshot},
+};
+
+use super::{Reloaded, Status};
+
+/// What the daemon is asked.
+pub enum Request {
+    /// How it stands.
+    Status(oneshot::Sender<Status>),
+    /// To read policies and databases again.
+    Reload(oneshot::Sender<Reloaded>),
+}
+
+/// The socket, removed when dropped.
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    requests: mpsc::Sender<Request>,
+}
+
+impl Server {
+    /// Listens at `path`. A socket that a killed daemon left is replaced.
+    ///
+    /// # Errors
+    /// The directory cannot be made or the socket not bound.
+    pub fn bind(path: &Path, requests: mpsc::Sender<Request>) -> io::Result<Self> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok(Self {
+            listener,
+            path: path.into(),
+            requests,
+        })
+    }
+
+    /// Serves one caller after the other, each in a task of its own. Never returns.
+    pub async fn serve(&self) {
+        let routes = Router::new()
+            .route("/v1/status", get(status))
+            .route("/v1/reload", post(reload))
+            .with_state(self.requests.clone());
+        loop {
+            // A failed accept is the caller's trouble (it hung up) or passes (no descriptors).
+            if let Ok((stream, _)) = self.listener.accept().await
+                && may_ask(&stream)
+            {
+                let service = TowerToHyperService::new(routes.clone());
+                tokio::spawn(async move {
+                    let server = hyper::server::conn::http1::Builder::new();
+                    // The caller sees what went wrong with its connection.
+                    drop(server.serve_connection(TokioIo::new(stream), service).await);
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Best effort: the next daemon replaces it anyway.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Root, and the user the daemon runs as.
+fn may_ask(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
+}
+
+async fn status(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Status>, StatusCode> {
+    ask(&daemon, Request::Status).await.map(Json)
+}
+
+async fn reload(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Reloaded>, StatusCode> {
+    ask(&daemon, Request::Reload).await.map(Json)
+}
+
+async fn ask<T>(
+    daemon: &mpsc::Sender<Request>,
+    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+) -> Result<T, StatusCode> {
+    let (reply, answer) = oneshot::channel();
+    let sent = daemon.send(request(reply)).await;
+    sent.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    answer.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+}

@@ -1,0 +1,425 @@
+//! A node's enforcement: policies, databases and workloads brought into the kernel together.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use enforcer_common::abi::{CgroupId, Tag};
+
+use super::{context::Known, reporter::Reporter, settings::Settings};
+use crate::{
+    compile::{Image, Input, compile},
+    events::{DaemonEvent, WorkloadInfo, WorkloadKind},
+    geo::GeoSet,
+    kernel::{Enforcement, Loading, PinDir},
+    policy::{self, Policy, PolicyName},
+    workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
+};
+
+/// Deepest level at which the kernel programs find a tag.
+const DEEPEST: usize = 16;
+
+/// Policies, databases and the image that was made from them.
+struct Loaded {
+    policies: Vec<Policy>,
+    geo: Arc<GeoSet>,
+    image: Image,
+}
+
+/// What `run` holds.
+pub struct Node {
+    settings: Settings,
+    scope: Scope,
+    cgroups: Cgroup2,
+    state: PathBuf,
+    enforcement: Enforcement,
+    classes: Classes,
+    loaded: Option<Loaded>,
+    generation: u64,
+    /// Tags as they were last written.
+    tags: HashMap<CgroupId, (Tag, Assignment)>,
+    last_error: Option<String>,
+}
+
+impl Node {
+    /// Adopts what is in force for `instance`, or sets it up. When this returns, the policies are
+    /// enforced, unless they are broken and an older image is in force: then that stays, and
+    /// [`Node::last_error`] says why.
+    ///
+    /// # Errors
+    /// Nothing is in force and nothing could be put into force. Nothing was attached.
+    pub fn start(
+        settings: Settings,
+        scope: Scope,
+        cgroups: Cgroup2,
+        instance: &str,
+    ) -> anyhow::Result<Self> {
+        let state = Path::new("/var/lib/enforcer").join(instance);
+        fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
+        let dir = PinDir::of_run(instance);
+        let adopted = Enforcement::adopt(dir.clone())?;
+        let (enforcement, first) = match adopted {
+            Some(enforcement) => (enforcement, None),
+            None => {
+                let programs = Loading::start();
+                // Before anything is made: a broken policy leaves no trace.
+                let first = load(&settings)?;
+                (Enforcement::create(dir, programs.finish()?)?, Some(first))
+            }
+        };
+        let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let mut node = Self {
+            classes: restore_classes(&state, classes),
+            settings,
+            scope,
+            cgroups,
+            state,
+            enforcement,
+            loaded: None,
+            generation,
+            tags: HashMap::new(),
+            last_error: None,
+        };
+        node.tags = node.adopted_tags()?;
+        let adopted = node.enforcement.is_adopted();
+        let outcome = match first {
+            Some((policies, geo)) => node.apply(policies, geo, None),
+            None => node.reload(None),
+        };
+        match outcome {
+            Err(error) if !adopted => {
+                node.enforcement.dir().remove()?;
+                return Err(error);
+            }
+            // `last_error` has it, and the old image stays.
+            Ok(()) | Err(_) => {}
+        }
+        // Another build's enforcement goes only now that this one is in force.
+        for old in PinDir::others(instance)? {
+            old.remove()?;
+        }
+        Ok(node)
+    }
+
+    /// Reads policies and databases again and puts them into force.
+    ///
+    /// # Errors
+    /// They are broken: the old image stays in force.
+    pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
+        let outcome = load(&self.settings);
+        let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
+        self.last_error = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        outcome
+    }
+
+    /// Compiles, publishes, tags, in this order: a class is in the image before a tag names it.
+    fn apply(
+        &mut self,
+        policies: Vec<Policy>,
+        geo: GeoSet,
+        reporter: Option<&mut Reporter>,
+    ) -> anyhow::Result<()> {
+        let assigned = self.scope.assign(&self.cgroups, &policies);
+        let known = self.classes.clone();
+        for assignment in assigned
+            .iter()
+            .filter(|assignment| !assignment.policies.is_empty())
+        {
+            self.classes.of(assignment.policies.clone());
+        }
+        let geo = Arc::new(geo);
+        let loaded = self.compile(policies, geo).and_then(|loaded| {
+            store_classes(&self.state, &self.classes)?;
+            Ok(loaded)
+        });
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.classes = known;
+                return Err(error);
+            }
+        };
+        if let Some(reporter) = reporter {
+            reporter.known().learn_image(&loaded.image);
+            reporter.known().learn_geo(Arc::clone(&loaded.geo));
+        }
+        self.enforcement.publish(&loaded.image)?;
+        self.generation = loaded.image.generation();
+        self.loaded = Some(loaded);
+        self.place(assigned)
+    }
+
+    fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
+        let input = Input {
+            policies: &policies,
+            classes: &self.classes.members(&policies),
+            geo: &geo,
+            nat64: &[],
+            generation: self.generation + 1,
+        };
+        let image = compile(&input)?;
+        Ok(Loaded {
+            policies,
+            geo,
+            image,
+        })
+    }
+
+    /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn rescan(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        let Some(loaded) = &self.loaded else {
+            return Ok(());
+        };
+        let assigned = self.scope.assign(&self.cgroups, &loaded.policies);
+        let known = self.classes.sets().len();
+        for assignment in assigned
+            .iter()
+            .filter(|assignment| !assignment.policies.is_empty())
+        {
+            self.classes.of(assignment.policies.clone());
+        }
+        if self.classes.sets().len() != known {
+            let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
+            let loaded = self.compile(policies, geo)?;
+            store_classes(&self.state, &self.classes)?;
+            reporter.known().learn_image(&loaded.image);
+            self.enforcement.publish(&loaded.image)?;
+            self.generation = loaded.image.generation();
+            self.loaded = Some(loaded);
+        }
+        self.place(assigned)?;
+        self.introduce(reporter.known());
+        Ok(())
+    }
+
+    /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
+    fn place(&mut self, assigned: Vec<Assignment>) -> anyhow::Result<()> {
+        let mut placed = HashMap::new();
+        for assignment in assigned {
+            // A cgroup may go at any time; then there is nothing to place.
+            let Ok(cgroup) = self.cgroups.id(&assignment.path) else {
+                continue;
+            };
+            let tag = self.tag_of(&assignment);
+            if let Some(tag) = tag {
+                let before = self.tags.get(&cgroup).map(|(tag, _)| *tag);
+                let tag = tag.isolated(before.map_or(0, |tag| tag.isolated_until));
+                if before != Some(tag) {
+                    self.check_depth(&assignment)?;
+                    self.enforcement.tag(cgroup, tag)?;
+                }
+                placed.insert(cgroup, (tag, assignment.clone()));
+            }
+            if assignment.attach {
+                self.enforcement
+                    .attach(&self.cgroups.directory(&assignment.path))?;
+            }
+        }
+        for gone in self
+            .tags
+            .keys()
+            .filter(|cgroup| !placed.contains_key(cgroup))
+        {
+            self.enforcement.untag(*gone)?;
+            self.enforcement.forget_links(*gone)?;
+        }
+        self.tags = placed;
+        Ok(())
+    }
+
+    fn tag_of(&mut self, assignment: &Assignment) -> Option<Tag> {
+        if assignment.policies.is_empty() {
+            assignment.otherwise.map(Tag::standing)
+        } else {
+            Some(Tag::judged(self.classes.of(assignment.policies.clone())))
+        }
+    }
+
+    fn check_depth(&self, assignment: &Assignment) -> anyhow::Result<()> {
+        let depth = cgroup2::depth(&assignment.path);
+        anyhow::ensure!(
+            depth <= DEEPEST,
+            "cgroup {} is {depth} levels deep, and tags are found down to level {DEEPEST}",
+            assignment.path
+        );
+        Ok(())
+    }
+
+    /// Tags that an earlier daemon wrote, with what their cgroups are called now.
+    fn adopted_tags(&self) -> anyhow::Result<HashMap<CgroupId, (Tag, Assignment)>> {
+        let tags = self.enforcement.tags()?.into_iter().map(|(cgroup, tag)| {
+            let nameless = Assignment {
+                path: String::new(),
+                policies: Vec::new(),
+                otherwise: None,
+                attach: false,
+            };
+            (cgroup, (tag, nameless))
+        });
+        Ok(tags.collect())
+    }
+
+    /// Names everything for events.
+    pub fn introduce(&self, known: &mut Known) {
+        if let Some(loaded) = &self.loaded {
+            known.learn_image(&loaded.image);
+            known.learn_geo(Arc::clone(&loaded.geo));
+        }
+        for (cgroup, (_, assignment)) in &self.tags {
+            let workload = WorkloadInfo {
+                name: assignment.path.as_str().into(),
+                kind: WorkloadKind::Cgroup,
+            };
+            known.learn_workload(*cgroup, &assignment.path, workload);
+        }
+    }
+
+    /// Directories whose changes matter.
+    #[must_use]
+    pub fn watched(&self) -> Vec<PathBuf> {
+        let roots = if self.scope.roots.is_empty() {
+            &["/".to_owned()][..]
+        } else {
+            &self.scope.roots
+        };
+        let cgroups = roots.iter().flat_map(|root| self.cgroups.tree(root));
+        cgroups.map(|path| self.cgroups.directory(&path)).collect()
+    }
+
+    /// Directories of policies and databases.
+    #[must_use]
+    pub fn sources(&self) -> Vec<PathBuf> {
+        let files = self.settings.policies.iter().chain(&self.settings.geo);
+        let directory = |path: &PathBuf| {
+            if path.is_dir() {
+                path.clone()
+            } else {
+                path.parent().map(PathBuf::from).unwrap_or_default()
+            }
+        };
+        files.map(directory).collect()
+    }
+
+    /// What to tell when the daemon starts.
+    #[must_use]
+    pub fn started(&self) -> DaemonEvent {
+        let generation = self.generation;
+        if self.enforcement.is_adopted() {
+            DaemonEvent::Adopted { generation }
+        } else {
+            DaemonEvent::Started { generation }
+        }
+    }
+
+    /// What to tell of a reload.
+    #[must_use]
+    pub fn reloaded(&self) -> DaemonEvent {
+        let generation = self.generation;
+        match &self.last_error {
+            Some(error) => DaemonEvent::PoliciesRejected {
+                generation,
+                diagnostics: error.lines().map(str::to_owned).collect(),
+            },
+            None => DaemonEvent::PoliciesLoaded {
+                generation,
+                policies: self.policies().len() as u32,
+            },
+        }
+    }
+
+    /// Why the last change was refused.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+
+    /// Number of the image in force.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The loaded policies.
+    #[must_use]
+    pub fn policies(&self) -> &[Policy] {
+        self.loaded.as_ref().map_or(&[], |loaded| &loaded.policies)
+    }
+
+    /// The image in force and the databases it was made from.
+    #[must_use]
+    pub fn image(&self) -> Option<(&Image, &GeoSet)> {
+        self.loaded
+            .as_ref()
+            .map(|loaded| (&loaded.image, &*loaded.geo))
+    }
+
+    /// Cgroup ids with their paths.
+    #[must_use]
+    pub fn paths(&self) -> HashMap<CgroupId, String> {
+        self.tags
+            .iter()
+            .map(|(cgroup, (_, assigned))| (*cgroup, assigned.path.clone()))
+            .collect()
+    }
+
+    /// The policies of a class.
+    #[must_use]
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// The kernel's side.
+    pub fn enforcement(&mut self) -> &mut Enforcement {
+        &mut self.enforcement
+    }
+}
+
+fn load(settings: &Settings) -> anyhow::Result<(Vec<Policy>, GeoSet)> {
+    let loaded = policy::load(&settings.policies)?;
+    let geo = GeoSet::open(&settings.geo, settings.agreement.unwrap_or_default().into())?;
+    Ok((loaded.policies, geo))
+}
+
+/// Classes as the last daemon numbered them. Numbers that are in force and of which nothing is known
+/// are set aside, so that no tag changes its meaning.
+fn restore_classes(state: &Path, in_force: u32) -> Classes {
+    let text = fs::read_to_string(state.join(CLASSES)).unwrap_or_default();
+    let mut sets: Vec<Vec<PolicyName>> = serde_json::from_str::<Vec<Vec<String>>>(&text)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|set| {
+            set.into_iter()
+                .map(|name| PolicyName(name.into()))
+                .collect()
+        })
+        .collect();
+    for number in sets.len()..in_force as usize {
+        // No policy can have this name, so the class permits nothing.
+        sets.push(vec![PolicyName(format!("(class {number})").into())]);
+    }
+    Classes::restore(sets)
+}
+
+fn store_classes(state: &Path, classes: &Classes) -> anyhow::Result<()> {
+    let names: Vec<Vec<&str>> = classes
+        .sets()
+        .iter()
+        .map(|set| set.iter().map(|name| &*name.0).collect())
+        .collect();
+    let path = state.join(CLASSES);
+    let fresh = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        fs::write(&fresh, serde_json::to_vec(&names)?)?;
+        fs::rename(&fresh, &path)
+    };
+    write().with_context(|| format!("write {}", path.display()))
+}
+
+const CLASSES: &str = "classes.json";

@@ -1,0 +1,245 @@
+//! `enforcer run`: follows the workloads of a host.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    context::Known,
+    node::Node,
+    reporter::{Reporter, RingBell},
+    settings::Settings,
+    status,
+};
+use crate::{
+    control::{
+        self, Reloaded,
+        server::{Request, Server},
+    },
+    events::{DaemonEvent, SinkSpec},
+    workloads::{Cgroup2, Scope, Watch},
+};
+
+/// How often repeats are told.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Editors and `cp -r` change several files at once.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Cgroups are looked at again even without notice.
+const RESCAN: Duration = Duration::from_secs(10);
+
+/// Runs until a signal ends it. Enforcement goes on after that.
+///
+/// # Errors
+/// Nothing could be put into force, or the daemon could not go on; what is in force stays.
+pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
+    let _lock = lock(instance)?;
+    let cgroups = Cgroup2::find()?;
+    let roots = settings
+        .cgroup_roots
+        .iter()
+        .map(|root| cgroups.path_of(root));
+    let scope = Scope {
+        roots: roots.collect::<Result<_, _>>()?,
+        unknown: settings.unknown.unwrap_or_default().into(),
+    };
+    if scope.roots.iter().any(|root| root == "/") {
+        bail!("the root cgroup is the machine itself: name a cgroup below it");
+    }
+    let sinks = settings.sinks()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let node = Node::start(settings, scope, cgroups, instance)?;
+        Daemon::new(node, &sinks, instance)?.attend().await
+    })
+}
+
+/// One daemon for an instance.
+fn lock(instance: &str) -> anyhow::Result<File> {
+    let path = PathBuf::from("/run/enforcer").join(format!("{instance}.lock"));
+    let open = || -> io::Result<File> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        File::create(&path)
+    };
+    let file = open().with_context(|| format!("make {}: are you root?", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("a daemon for instance `{instance}` is running: stop it, or use another --instance");
+    }
+    Ok(file)
+}
+
+struct Daemon {
+    node: Node,
+    reporter: Reporter,
+    instance: String,
+    cgroups: Bell,
+    sources: Bell,
+}
+
+impl Daemon {
+    fn new(mut node: Node, sinks: &[SinkSpec], instance: &str) -> anyhow::Result<Self> {
+        let mut known = Known::default();
+        node.introduce(&mut known);
+        let mut reporter = Reporter::new(node.enforcement(), known, sinks)?;
+        reporter.tell(node.started());
+        if node.last_error().is_some() {
+            reporter.tell(node.reloaded());
+        }
+        for warning in node
+            .image()
+            .map(|(_, geo)| geo.warnings(SystemTime::now()))
+            .unwrap_or_default()
+        {
+            eprintln!("enforcer: warning: {warning}");
+        }
+        let mut daemon = Self {
+            node,
+            reporter,
+            instance: instance.to_owned(),
+            cgroups: Bell::new()?,
+            sources: Bell::new()?,
+        };
+        daemon.watch()?;
+        // What was made between the first look and the watch.
+        daemon.rescan();
+        Ok(daemon)
+    }
+
+    fn watch(&mut self) -> io::Result<()> {
+        let directories = self.node.watched();
+        self.cgroups
+            .watch
+            .set(directories.iter().map(PathBuf::as_path))?;
+        let directories = self.node.sources();
+        self.sources
+            .watch
+            .set(directories.iter().map(PathBuf::as_path))
+    }
+
+    async fn attend(mut self) -> anyhow::Result<()> {
+        let (requests, mut asked) = mpsc::channel(16);
+        let server = Server::bind(&control::socket_path(&self.instance), requests)?;
+        let bell = RingBell::new(&self.reporter)?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rescan = interval(RESCAN);
+        rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        eprintln!("enforcer: ready");
+        loop {
+            tokio::select! {
+                () = server.serve() => {}
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => {
+                    self.reporter.reopen();
+                    self.reload();
+                }
+                rung = bell.rung() => {
+                    rung?;
+                    self.reporter.drain();
+                }
+                changed = self.sources.rung() => {
+                    changed?;
+                    tokio::time::sleep(SETTLE).await;
+                    self.sources.watch.take()?;
+                    self.reload();
+                }
+                changed = self.cgroups.rung() => {
+                    changed?;
+                    self.rescan();
+                }
+                _ = rescan.tick() => self.rescan(),
+                _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
+                Some(request) = asked.recv() => self.answer(request),
+            }
+        }
+        self.reporter.sweep(self.node.enforcement())?;
+        self.reporter.tell(DaemonEvent::Stopped);
+        Ok(())
+    }
+
+    fn reload(&mut self) {
+        if let Err(error) = self.node.reload(Some(&mut self.reporter)) {
+            eprintln!("enforcer: the change is refused, the old image stays in force\n{error:#}");
+        }
+        self.node.introduce(self.reporter.known());
+        self.reporter.tell(self.node.reloaded());
+        if let Err(error) = self.watch() {
+            eprintln!("enforcer: watch: {error}");
+        }
+    }
+
+    fn rescan(&mut self) {
+        let outcome = self.node.rescan(&mut self.reporter);
+        if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
+            eprintln!("enforcer: look at the cgroups: {error:#}");
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        // A caller that hung up does not want its answer.
+        match request {
+            Request::Status(reply) => {
+                drop(reply.send(status::of_daemon(
+                    &mut self.node,
+                    &self.reporter,
+                    &self.instance,
+                )));
+            }
+            Request::Reload(reply) => {
+                self.reload();
+                drop(reply.send(Reloaded {
+                    generation: self.node.generation(),
+                    error: self.node.last_error().map(str::to_owned),
+                }));
+            }
+        }
+    }
+}
+
+/// Wakes a task when a watched directory changes.
+struct Bell {
+    watch: Watch,
+    readiness: AsyncFd<OwnedFd>,
+}
+
+impl Bell {
+    fn new() -> io::Result<Self> {
+        use std::os::fd::AsFd as _;
+        let watch = Watch::new()?;
+        let queue = watch.as_fd().try_clone_to_owned()?;
+        // SAFETY: `OwnedFd` is open and is neither replaced nor closed while `AsyncFd` has it.
+        let readiness = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) }?;
+        Ok(Self { watch, readiness })
+    }
+
+    /// Waits until something changed.
+    async fn rung(&mut self) -> io::Result<()> {
+        loop {
+            let mut ready = self.readiness.readable().await?;
+            let anything = self.watch.take()?;
+            ready.clear_ready();
+            if anything {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What `run` is told, by its options and its file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use enforcer_common::abi::Stance;
+use serde::Deserialize;
+
+use crate::{events::SinkSpec, geo::Agreement};
+
+/// Settings of `run`. Options add to the lists of the file and win over its single values.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Directories and files of policies and regions.
+    #[serde(default)]
+    pub policies: Vec<PathBuf>,
+    /// MaxMind DB files; none is the built-in database.
+    #[serde(default)]
+    pub geo: Vec<PathBuf>,
+    /// How several databases are combined: `all` or `any`.
+    pub agreement: Option<AgreementName>,
+    /// Managed roots.
+    #[serde(default)]
+    pub cgroup_roots: Vec<PathBuf>,
+    /// How unknown cgroups below a managed root stand: `hold`, `deny` or `allow`.
+    pub unknown: Option<Unknown>,
+    /// Sinks.
+    #[serde(default)]
+    pub events: Vec<String>,
+}
+
+/// See [`Agreement`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgreementName {
+    /// An address is in a region only if all databases that know it agree
+    #[default]
+    All,
+    /// One database suffices
+    Any,
+}
+
+/// How unknown cgroups stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unknown {
+    /// Their packets wait until they are known
+    #[default]
+    Hold,
+    /// They are refused
+    Deny,
+    /// They pass
+    Allow,
+}
+
+impl Settings {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// It cannot be read, or a field is wrong: the error names line and column.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{}", path.display()))
+    }
+
+    /// The sinks; standard output when none is named.
+    ///
+    /// # Errors
+    /// One cannot be meant.
+    pub fn sinks(&self) -> anyhow::Result<Vec<SinkSpec>> {
+        if self.events.is_empty() {
+            return Ok(vec![SinkSpec::Stdout]);
+        }
+        self.events.iter().map(|sink| Ok(sink.parse()?)).collect()
+    }
+}
+
+impl From<AgreementName> for Agreement {
+    fn from(name: AgreementName) -> Self {
+        match name {
+            AgreementName::All => Self::All,
+            AgreementName::Any => Self::Any,
+        }
+    }
+}
+
+impl From<Unknown> for Stance {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::Hold => Self::UnknownHold,
+            Unknown::Deny => Self::UnknownDeny,
+            Unknown::Allow => Self::UnknownAllow,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The state of an instance, with a daemon or without.
+
+use std::{collections::HashMap, time::SystemTime};
+
+use enforcer_common::abi::{CgroupId, Counter, Stance, Tag};
+
+use super::{node::Node, reporter::Reporter};
+use crate::{
+    control::{
+        Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
+        SinkHealth, Status, Workload,
+    },
+    kernel::{Enforcement, KernelError, PinDir},
+    policy::Mode,
+    workloads::Cgroup2,
+};
+
+/// What the daemon answers.
+pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) -> Status {
+    let paths = node.paths();
+    let error = |error: KernelError| Some(format!("{error}"));
+    let mut status = empty(instance, "running");
+    if let Err(problem) = fill(&mut status, node.enforcement(), &paths) {
+        status.last_error = error(problem);
+    }
+    status.adopted = node.enforcement().is_adopted();
+    status.last_error = node.last_error().map(str::to_owned).or(status.last_error);
+    status.policies = node.policies().iter().map(policy_status).collect();
+    for workload in &mut status.workloads {
+        let class = workload.class.map(enforcer_common::abi::ClassId);
+        let policies = class
+            .map(|class| node.classes().policies(class))
+            .unwrap_or_default();
+        workload.policies = policies.iter().map(ToString::to_string).collect();
+    }
+    if let Some((image, geo)) = node.image() {
+        status.databases = geo
+            .databases
+            .iter()
+            .map(|database| DatabaseStatus {
+                name: database.info.name.clone(),
+                age_days: database.info.age(SystemTime::now()).as_secs() / 86_400,
+            })
+            .collect();
+        for decision in &mut status.decisions {
+            let rule = decision
+                .rule
+                .parse()
+                .ok()
+                .and_then(|id| image.rule(enforcer_common::abi::RuleId(id)));
+            if let Some(rule) = rule {
+                decision.policy = rule.policy.to_string();
+                decision.rule = rule.rule.as_deref().unwrap_or("default").to_owned();
+            }
+        }
+    }
+    status.sinks = reporter
+        .pipeline()
+        .status()
+        .map(|sink| SinkHealth {
+            name: sink.sink.to_string(),
+            delivered: sink.delivered,
+            waiting: sink.waiting,
+            lost: sink.lost,
+        })
+        .collect();
+    status
+}
+
+/// What the pins tell while no daemon runs.
+///
+/// # Errors
+/// The pins cannot be read.
+pub fn of_pins(instance: &str) -> Result<Status, KernelError> {
+    let mut status = empty(instance, "stopped");
+    let dir = PinDir::of_run(instance);
+    if let Some(enforcement) = Enforcement::adopt(dir)? {
+        let paths = paths_on_disk();
+        fill(&mut status, &enforcement, &paths)?;
+    }
+    Ok(status)
+}
+
+/// Every cgroup of the machine by id.
+fn paths_on_disk() -> HashMap<CgroupId, String> {
+    let Ok(cgroups) = Cgroup2::find() else {
+        return HashMap::new();
+    };
+    let paths = cgroups.tree("/").into_iter();
+    paths
+        .filter_map(|path| Some((cgroups.id(&path).ok()?, path)))
+        .collect()
+}
+
+fn empty(instance: &str, daemon: &str) -> Status {
+    Status {
+        daemon: daemon.to_owned(),
+        instance: instance.to_owned(),
+        enforcing: false,
+        generation: None,
+        adopted: false,
+        last_error: None,
+        policies: Vec::new(),
+        databases: Vec::new(),
+        workloads: Vec::new(),
+        cgroups: Vec::new(),
+        memory_bytes: 0,
+        maps: Vec::new(),
+        counters: Vec::new(),
+        faults: Vec::new(),
+        lost: Vec::new(),
+        decisions: Vec::new(),
+        sinks: Vec::new(),
+    }
+}
+
+fn fill(
+    status: &mut Status,
+    enforcement: &Enforcement,
+    paths: &HashMap<CgroupId, String>,
+) -> Result<(), KernelError> {
+    let path = |cgroup: CgroupId| {
+        paths
+            .get(&cgroup)
+            .cloned()
+            .unwrap_or_else(|| cgroup.0.to_string())
+    };
+    status.generation = enforcement.in_force()?.map(|(generation, _)| generation);
+    status.cgroups = enforcement
+        .attached()?
+        .into_iter()
+        .map(|attached| Attached {
+            cgroup: path(attached.cgroup),
+            id: attached.cgroup.0,
+            hooks: attached.hooks,
+        })
+        .collect();
+    status.enforcing = !status.cgroups.is_empty() && status.generation.is_some();
+    status.workloads = enforcement
+        .tags()?
+        .into_iter()
+        .map(|(id, tag)| workload(path(id), id, &tag))
+        .collect();
+    status.workloads.sort_by(|a, b| a.cgroup.cmp(&b.cgroup));
+    let memory = enforcement.memory()?;
+    status.memory_bytes = memory.iter().map(|map| map.bytes).sum();
+    let map = |map: crate::kernel::MapMemory| MapStatus {
+        name: map.name.to_owned(),
+        bytes: map.bytes,
+        capacity: map.capacity,
+    };
+    status.maps = memory.into_iter().map(map).collect();
+    let counters = enforcement.counters()?;
+    let labelled = |(name, count): (&str, u64)| Labelled {
+        name: name.to_owned(),
+        count,
+    };
+    let plain = [
+        ("untagged", Counter::Untagged),
+        ("passed", Counter::Passed),
+        ("unknown", Counter::Unknown),
+        ("isolated", Counter::Isolated),
+        ("replies", Counter::Replies),
+    ];
+    status.counters = plain
+        .into_iter()
+        .map(|(name, counter)| labelled((name, counters.get(counter))))
+        .collect();
+    status.faults = counters.faults().map(labelled).collect();
+    status.lost = counters.losses().map(labelled).collect();
+    let decision =
+        |(rule, count): &(enforcer_common::abi::RuleId, crate::kernel::DecisionCount)| {
+            DecisionStatus {
+                policy: "unknown".to_owned(),
+                rule: rule.0.to_string(),
+                allowed: count.allowed,
+                denied: count.denied,
+                would_deny: count.would_deny,
+            }
+        };
+    status.decisions = counters.decisions.iter().map(decision).collect();
+    Ok(())
+}
+
+fn workload(cgroup: String, id: CgroupId, tag: &Tag) -> Workload {
+    let coverage = match tag.stance() {
+        Some(Stance::Judge) => Coverage::Covered,
+        Some(Stance::Release) => Coverage::Unselected,
+        Some(Stance::UnknownHold) => Coverage::RootHold,
+        Some(Stance::UnknownDeny) => Coverage::RootDeny,
+        Some(Stance::UnknownAllow) => Coverage::RootAllow,
+        None => Coverage::Damaged,
+    };
+    let class = (coverage == Coverage::Covered).then_some(tag.class.0);
+    Workload {
+        cgroup,
+        id: id.0,
+        coverage,
+        class,
+        policies: Vec::new(),
+    }
+}
+
+fn policy_status(policy: &crate::policy::Policy) -> PolicyStatus {
+    PolicyStatus {
+        name: policy.name.to_string(),
+        mode: match policy.mode {
+            Mode::Enforce => "enforce",
+            Mode::Audit => "audit",
+        }
+        .to_owned(),
+        source: format!("{}:{}", policy.at.file.display(), policy.at.line),
+    }
+}
