@@ -4,6 +4,7 @@ mod arch;
 mod build;
 mod check;
 mod cmd;
+mod demo;
 mod geo;
 mod setup;
 mod test;
@@ -25,6 +26,8 @@ enum Verb {
     Check(check::Args),
     /// Run the tests, those that need root included
     Test(test::Args),
+    /// Show a confined process at work, in an internet of its own; fails unless all goes as told
+    Demo,
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Build => build::run(),
         Verb::Check(args) => check::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Demo => demo::run(),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {
