@@ -1,6 +1,7 @@
 //! The verbs of development: `cargo xtask VERB`. One file for each.
 
 mod arch;
+mod bench;
 mod build;
 mod check;
 mod cmd;
@@ -25,6 +26,9 @@ enum Verb {
     Check(check::Args),
     /// Run the tests, those that need root included
     Test(test::Args),
+    /// Measure what enforcer costs, beside what one would use instead (needs root)
+    #[command(subcommand)]
+    Bench(bench::Args),
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Build => build::run(),
         Verb::Check(args) => check::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {
