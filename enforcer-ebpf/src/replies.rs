@@ -144,8 +144,15 @@ unsafe fn mark_listener(ctx: &SkBuffContext, socket: *mut bpf_sock) {
 #[inline(always)]
 pub fn forget(ctx: &SockAddrContext) {
     let socket = ctx.socket();
-    if !socket.is_null() {
-        // SAFETY: the verifier checks the socket pointer.
-        unsafe { bpf_sk_storage_delete(ACCEPTED.as_ptr(), socket.cast()) };
+    if socket.is_null() {
+        return;
+    }
+    // SAFETY: the verifier checks the socket pointer.
+    unsafe {
+        // Looking is cheap, deleting takes a reference on the socket whether there is a mark or not.
+        let mark = bpf_sk_storage_get(ACCEPTED.as_ptr(), socket.cast(), core::ptr::null_mut(), 0);
+        if !mark.is_null() {
+            bpf_sk_storage_delete(ACCEPTED.as_ptr(), socket.cast());
+        }
     }
 }
