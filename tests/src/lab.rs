@@ -8,6 +8,10 @@ mod arrival;
 mod cgroup;
 mod confined;
 mod echo;
+mod event;
+mod event_file;
+mod geo;
+mod instance;
 mod netns;
 mod peer;
 mod recorder;
@@ -24,6 +28,10 @@ use anyhow::{Context, ensure};
 pub use arrival::Arrival;
 pub use cgroup::{Cgroup, PREFIX, mount};
 pub use confined::{Confined, ConfinedRun};
+pub use event::{Refusal, assert_fields, assert_there};
+pub use event_file::EventFile;
+pub use geo::write_geo;
+pub use instance::Instance;
 pub use netns::NetNs;
 pub use peer::{PORTS, Peer};
 pub use recorder::Recorder;
@@ -42,11 +50,17 @@ pub fn require_root() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A program of this workspace, beside the running one in the target directory.
+/// A program of this workspace, beside the running one in the target directory. `ENFORCER_BIN` names
+/// the `enforcer` to test; without it, it is the one built with the tests.
 ///
 /// # Errors
 /// It has not been built.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    let name = match (name, env::var_os("ENFORCER_BIN")) {
+        ("enforcer", Some(path)) => return Ok(path.into()),
+        ("enforcer", None) => "enforcer-cli",
+        (other, _) => other,
+    };
     let own = env::current_exe()?;
     // target/PROFILE/deps/test-HASH or target/PROFILE/program.
     let found = own
@@ -61,4 +75,12 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
             own.display()
         )
     })
+}
+
+/// A policy of this repository, by its file name.
+#[must_use]
+pub fn policy(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../policies")
+        .join(name)
 }

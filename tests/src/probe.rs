@@ -11,6 +11,7 @@
 //! raw4|raw6 ADDR PROTO                            a packet of that IP protocol through a raw socket
 //! raw-hdrincl ADDR [VIA]                          own IPv4 header, loose source route through VIA
 //! rawfrag ADDR                                    a fragment that is not the first
+//! rawopts ADDR:PORT                               UDP behind IPv6 hop-by-hop and destination options
 //! rthdr ADDR VIA                                  IPv6 routing header through VIA
 //! packet ADDR                                     a frame through a packet socket
 //! listen|udp-listen PORT                          wait for one client and echo
@@ -76,6 +77,7 @@ pub fn run(
             Attempt::Raw { to, proto } => report.line(raw::plain(*to, *proto, options))?,
             Attempt::HdrIncl { to, via } => report.line(raw::own_header(*to, *via, options))?,
             Attempt::Fragment { to } => report.line(raw::fragment(*to, options))?,
+            Attempt::Options { to } => report.line(raw::behind_options(*to, options))?,
             Attempt::RoutingHeader { to, via } => {
                 report.line(raw::routing_header(*to, *via, options))?;
             }

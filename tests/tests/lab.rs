@@ -22,7 +22,7 @@ enum Expect {
 }
 
 /// Every kind that this kernel has, to a German and to an American address.
-const WAYS: [(&str, &str, Expect); 40] = [
+const WAYS: [(&str, &str, Expect); 42] = [
     ("tcp4 3.64.0.1:443", "3.64.0.1", Expect::Reply),
     ("tcp4 5.0.0.1:443", "5.0.0.1", Expect::Reply),
     ("tcp6 [2a05:d014::1]:443", "2a05:d014::1", Expect::Reply),
@@ -63,6 +63,12 @@ const WAYS: [(&str, &str, Expect); 40] = [
         Expect::Arrival,
     ),
     ("rawfrag 5.0.0.17", "5.0.0.17", Expect::Arrival),
+    ("rawfrag 2600:1f14::17", "2600:1f14::17", Expect::Arrival),
+    (
+        "rawopts [2600:1f14::21]:443",
+        "2600:1f14::21",
+        Expect::Arrival,
+    ),
     (
         "rthdr 2600:1f14::18 2a05:d014::18",
         "2a05:d014::18",

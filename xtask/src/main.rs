@@ -1,6 +1,7 @@
 //! The verbs of development: `cargo xtask VERB`. One file for each.
 
 mod arch;
+mod bench;
 mod build;
 mod check;
 mod cmd;
@@ -28,6 +29,9 @@ enum Verb {
     Test(test::Args),
     /// Show a confined process at work, in an internet of its own; fails unless all goes as told
     Demo,
+    /// Measure what enforcer costs, beside what one would use instead (needs root)
+    #[command(subcommand)]
+    Bench(bench::Args),
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Demo => demo::run(),
+        Verb::Bench(args) => bench::run(args),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {

@@ -107,22 +107,11 @@ impl Cgroup {
         fs::write(&procs, pid.to_string())
             .with_context(|| format!("cannot move {pid} to {}", self.path.display()))
     }
-
-    fn remove(&self) -> anyhow::Result<()> {
-        if !self.path.exists() {
-            return Ok(());
-        }
-        // Kills everything below, on kernels from 5.14; older ones leave it to the owner of the
-        // processes, whose own drop kills them.
-        let _ = fs::write(self.path.join("cgroup.kill"), "1");
-        wait_until_empty(&self.path)?;
-        remove_tree(&self.path)
-    }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        if let Err(error) = self.remove() {
+        if let Err(error) = remove(&self.path) {
             eprintln!("cannot remove cgroup {}: {error:#}", self.path.display());
         }
     }
@@ -149,6 +138,18 @@ pub fn mount() -> anyhow::Result<PathBuf> {
         .next()
         .context("no cgroup2 mount in /proc/self/mountinfo")?;
     Ok(path.into())
+}
+
+/// Removes a cgroup with all that is in it, if it exists.
+pub(super) fn remove(cgroup: &Path) -> anyhow::Result<()> {
+    if !cgroup.exists() {
+        return Ok(());
+    }
+    // Kills everything below, on kernels from 5.14; older ones leave it to the owner of the
+    // processes, whose own drop kills them.
+    let _ = fs::write(cgroup.join("cgroup.kill"), "1");
+    wait_until_empty(cgroup)?;
+    remove_tree(cgroup)
 }
 
 fn wait_until_empty(cgroup: &Path) -> anyhow::Result<()> {

@@ -1,9 +1,10 @@
-//! Runs the probe under `enforcer exec`.
+//! Runs commands under `enforcer exec`.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
 };
 
 use anyhow::Context;
@@ -11,16 +12,24 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
+    event_file::EventFile,
+    geo,
+    instance::Instance,
     run::{self, Held, Probe},
     world::World,
 };
 use crate::probe::Outcome;
 
-/// An `enforcer exec` in the client namespace about to run.
+/// An `enforcer exec` in the client namespace about to run, as an instance of its own.
 #[derive(Debug)]
 pub struct Confined<'a> {
     world: &'a World,
+    /// Its name, its pins, its cgroup.
+    pub instance: Instance,
+    /// What it says.
+    pub events: EventFile,
     arguments: Vec<String>,
+    geo: Option<PathBuf>,
     directory: TempDir,
 }
 
@@ -38,15 +47,21 @@ pub struct ConfinedRun {
 }
 
 impl<'a> Confined<'a> {
-    /// Without a policy yet.
+    /// Without a policy yet, and with the database of the laboratory.
     ///
     /// # Errors
     /// No directory for temporary files.
     pub fn new(world: &'a World) -> anyhow::Result<Self> {
+        let directory = TempDir::new()?;
+        let geo = directory.path().join("laboratory.mmdb");
+        geo::write_geo(&geo)?;
         Ok(Self {
             world,
+            instance: Instance::new()?,
+            events: EventFile::at(directory.path().join("events.ndjson")),
             arguments: vec![],
-            directory: TempDir::new()?,
+            geo: Some(geo),
+            directory,
         })
     }
 
@@ -69,10 +84,19 @@ impl<'a> Confined<'a> {
         Ok(self.policy(&path))
     }
 
-    /// Adds a database.
+    /// Uses this database instead.
     #[must_use]
     pub fn geo(self, path: &Path) -> Self {
-        self.arguments(["--geo", &path.to_string_lossy()])
+        Self {
+            geo: Some(path.to_owned()),
+            ..self
+        }
+    }
+
+    /// Uses the database that is built in instead.
+    #[must_use]
+    pub fn built_in_geo(self) -> Self {
+        Self { geo: None, ..self }
     }
 
     /// Allows everything and records what would have been refused.
@@ -91,47 +115,46 @@ impl<'a> Confined<'a> {
     /// # Errors
     /// A program is not built, or wrote what cannot be read.
     pub fn run(&self, probe: &Probe<'_>, attempts: &[&str]) -> anyhow::Result<ConfinedRun> {
-        let mut command = self.command()?;
-        command.arg(super::binary("probe")?);
-        command
-            .args(probe.options())
-            .args(attempts)
-            .stdin(Stdio::null());
-        let output = command.output().context("cannot start enforcer")?;
+        let program = super::binary("probe")?;
+        let options = probe.options();
+        let words = [program.as_os_str()]
+            .into_iter()
+            .chain(options.iter().map(OsStr::new))
+            .chain(attempts.iter().map(OsStr::new));
+        let output = self.output(words)?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok(ConfinedRun {
             status: output.status,
             outcomes: run::parse(&output.stdout).with_context(|| stderr.clone())?,
-            events: self.events()?,
+            events: self.events.read()?,
             stderr,
         })
     }
 
-    /// Starts an attempt that goes on, confined.
+    /// Runs any command to its end.
+    ///
+    /// # Errors
+    /// `enforcer` is not built.
+    pub fn output<S: AsRef<OsStr>>(
+        &self,
+        command: impl IntoIterator<Item = S>,
+    ) -> anyhow::Result<Output> {
+        self.command()?
+            .args(command)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot start enforcer")
+    }
+
+    /// Starts attempts of which the last goes on, confined.
     ///
     /// # Errors
     /// A program is not built.
-    pub fn start(&self, probe: &Probe<'_>, attempt: &str) -> anyhow::Result<Held> {
+    pub fn start(&self, probe: &Probe<'_>, attempts: &[&str]) -> anyhow::Result<Held> {
         let mut command = self.command()?;
         command.arg(super::binary("probe")?);
-        command.args(probe.options()).arg(attempt);
+        command.args(probe.options()).args(attempts);
         Held::spawn(command)
-    }
-
-    /// The events so far.
-    ///
-    /// # Errors
-    /// A line is not JSON.
-    pub fn events(&self) -> anyhow::Result<Vec<Value>> {
-        let text = match fs::read_to_string(self.events_path()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error.into()),
-        };
-        let events = text.lines().map(serde_json::from_str);
-        events
-            .collect::<Result<_, _>>()
-            .context("an event is not JSON")
     }
 
     /// `enforcer exec ... --`, for any command.
@@ -139,14 +162,31 @@ impl<'a> Confined<'a> {
     /// # Errors
     /// `enforcer` is not built.
     pub fn command(&self) -> anyhow::Result<Command> {
-        let mut command = Command::new(super::binary("enforcer")?);
-        command.arg("exec").args(&self.arguments);
-        command.arg("--events").arg(self.events_path()).arg("--");
+        let mut command = self.instance.verb("exec")?;
+        command.args(&self.arguments);
+        if let Some(geo) = &self.geo {
+            command.arg("--geo").arg(geo);
+        }
+        command.arg("--events").arg(self.events.path()).arg("--");
         self.world.client.confine(&mut command)?;
         Ok(command)
     }
+}
 
-    fn events_path(&self) -> PathBuf {
-        self.directory.path().join("events.ndjson")
+impl ConfinedRun {
+    /// Events about flows to `ip`, in order.
+    #[must_use]
+    pub fn events_about(&self, ip: &str) -> Vec<&Value> {
+        let about = |event: &&Value| event["destination"]["ip"] == ip;
+        self.events.iter().filter(about).collect()
+    }
+
+    /// How often flows to `ip` were refused or would have been, over all events.
+    #[must_use]
+    pub fn count(&self, ip: &str) -> u64 {
+        let counts = self.events_about(ip).into_iter();
+        counts
+            .filter_map(|event| event["enforcer"]["count"].as_u64())
+            .sum()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Display},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     str::FromStr,
 };
 
@@ -54,7 +54,12 @@ pub enum Attempt {
     /// A later fragment.
     Fragment {
         /// Destination.
-        to: Ipv4Addr,
+        to: IpAddr,
+    },
+    /// UDP behind IPv6 extension headers.
+    Options {
+        /// Destination.
+        to: SocketAddrV6,
     },
     /// IPv6 with a routing header.
     RoutingHeader {
@@ -198,6 +203,7 @@ impl Attempt {
                 via: Some(via.parse()?),
             },
             ["rawfrag", to] => Self::Fragment { to: to.parse()? },
+            ["rawopts", to] => Self::Options { to: to.parse()? },
             ["rthdr", to, via] => Self::RoutingHeader {
                 to: to.parse()?,
                 via: via.parse()?,
@@ -255,6 +261,7 @@ impl Display for Attempt {
             Self::HdrIncl { to, via: None } => write!(f, "raw-hdrincl {to}"),
             Self::HdrIncl { to, via: Some(via) } => write!(f, "raw-hdrincl {to} {via}"),
             Self::Fragment { to } => write!(f, "rawfrag {to}"),
+            Self::Options { to } => write!(f, "rawopts {to}"),
             Self::RoutingHeader { to, via } => write!(f, "rthdr {to} {via}"),
             Self::Packet { to } => write!(f, "packet {to}"),
             Self::Listen { port } => write!(f, "listen {port}"),
@@ -282,6 +289,8 @@ mod tests {
             "raw6 2600:1f14::1 47",
             "raw-hdrincl 5.0.0.1",
             "raw-hdrincl 5.0.0.1 3.64.0.1",
+            "rawfrag 2600:1f14::1",
+            "rawopts [2600:1f14::1]:443",
             "rthdr 2600:1f14::1 2600:1f14::2",
             "listen 8080",
             "udp-hold 3.64.0.1:53",

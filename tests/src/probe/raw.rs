@@ -2,14 +2,14 @@
 
 use std::{
     io::{self, Read},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
     os::fd::AsRawFd,
     time::Instant,
 };
 
 use etherparse::{
     IcmpEchoHeader, Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, IpFragOffset, IpNumber,
-    Ipv4Header, Ipv4Options, UdpHeader,
+    Ipv4Header, Ipv4Options, Ipv6FragmentHeader, UdpHeader,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -90,23 +90,57 @@ pub(super) fn own_header(
         let [a, b, c, d] = to.octets();
         header.options = Ipv4Options::from([131, 7, 4, a, b, c, d, 0]);
     }
-    let udp = UdpHeader {
-        source_port: 40000,
-        destination_port: DISCARD,
-        length: (UdpHeader::LEN + marker.len()) as u16,
-        // None: the source address is not known before the kernel fills it in.
-        checksum: 0,
-    };
+    let udp = udp_header(DISCARD, marker);
     send_with_header(&header, &[&udp.to_bytes(), marker].concat(), first_hop)
 }
 
-pub(super) fn fragment(to: Ipv4Addr, options: &Options) -> Result<bool, Failure> {
+fn udp_header(destination_port: u16, payload: &[u8]) -> UdpHeader {
+    UdpHeader {
+        source_port: 40000,
+        destination_port,
+        length: (UdpHeader::LEN + payload.len()) as u16,
+        // None: the source address is not known before the kernel fills it in.
+        checksum: 0,
+    }
+}
+
+/// Of a first fragment of 64 bytes that nobody has sent.
+pub(super) fn fragment(to: IpAddr, options: &Options) -> Result<bool, Failure> {
     let marker = options.marker.as_bytes();
-    let mut header = v4_header(to, marker.len());
-    header.identification = 4711;
-    // Of a first fragment of 64 bytes that nobody has sent.
-    header.fragment_offset = IpFragOffset::try_new(8).unwrap_or_default();
-    send_with_header(&header, marker, to)
+    let offset = IpFragOffset::try_new(8).unwrap_or_default();
+    match to {
+        IpAddr::V4(to) => {
+            let mut header = v4_header(to, marker.len());
+            header.identification = 4711;
+            header.fragment_offset = offset;
+            send_with_header(&header, marker, to)
+        }
+        IpAddr::V6(_) => {
+            let header = Ipv6FragmentHeader::new(IpNumber::UDP, offset, false, 4711);
+            let proto = Protocol::from(i32::from(IpNumber::IPV6_FRAGMENTATION_HEADER.0));
+            let socket = open(to, Type::RAW, proto)?;
+            send(&socket, &[&header.to_bytes(), marker].concat(), to)?;
+            Ok(false)
+        }
+    }
+}
+
+/// A raw socket, so that nothing but the packet tells the port.
+pub(super) fn behind_options(to: SocketAddrV6, options: &Options) -> Result<bool, Failure> {
+    /// Eight bytes: next header (filled in), length, and four bytes of padding (RFC 8200, 4.2).
+    const PADDING: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
+    let marker = options.marker.as_bytes();
+    let ip = IpAddr::V6(*to.ip());
+    let socket = open(ip, Type::RAW, Protocol::UDP)?;
+    for header in [libc::IPV6_HOPOPTS, libc::IPV6_DSTOPTS] {
+        set_v6_option(&socket, header, &PADDING).map_err(Step::Socket.failed())?;
+    }
+    send(
+        &socket,
+        &[&udp_header(to.port(), marker).to_bytes(), marker].concat(),
+        ip,
+    )?;
+    Ok(false)
 }
 
 /// The kernel fills in source and checksum (raw(7), IP_HDRINCL).
@@ -149,14 +183,18 @@ fn set_routing_header(socket: &Socket, via: Ipv6Addr) -> io::Result<()> {
     let fixed = [0, SEGMENTS * 2, 4, SEGMENTS - 1, SEGMENTS - 1, 0, 0, 0];
     // Segments stand in reverse; the kernel puts the socket's destination into the last place.
     let header = [&fixed[..], &[0; 16], &via.octets()].concat();
-    // SAFETY: the pointer and the length are those of `header`, which outlives the call.
+    set_v6_option(socket, libc::IPV6_RTHDR, &header)
+}
+
+fn set_v6_option(socket: &Socket, name: libc::c_int, value: &[u8]) -> io::Result<()> {
+    // SAFETY: the pointer and the length are those of `value`, which outlives the call.
     let status = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             libc::IPPROTO_IPV6,
-            libc::IPV6_RTHDR,
-            header.as_ptr().cast(),
-            header.len() as libc::socklen_t,
+            name,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
         )
     };
     if status == 0 {

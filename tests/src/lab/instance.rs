@@ -1,0 +1,84 @@
+//! One instance of `enforcer`, so that suites run side by side.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::cgroup;
+
+/// A name for `--instance` that nobody else uses. What runs and is pinned under it goes on drop.
+#[derive(Debug)]
+pub struct Instance {
+    name: String,
+    cgroup: PathBuf,
+}
+
+impl Instance {
+    /// A new name.
+    ///
+    /// # Errors
+    /// Without root, or without a cgroup2 mount.
+    pub fn new() -> anyhow::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        super::require_root()?;
+        let (pid, number) = (std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = format!("test-{pid}-{number}");
+        let cgroup = cgroup::mount()?.join(format!("enforcer-{name}"));
+        Ok(Self { name, cgroup })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `enforcer VERB` of this instance.
+    ///
+    /// # Errors
+    /// `enforcer` is not built.
+    pub fn verb(&self, verb: &str) -> anyhow::Result<Command> {
+        let mut command = Command::new(super::binary("enforcer")?);
+        command.args(["--instance", &self.name, verb]);
+        Ok(command)
+    }
+
+    /// The directory of its pins.
+    #[must_use]
+    pub fn pins(&self) -> PathBuf {
+        Path::new("/sys/fs/bpf/enforcer").join(&self.name)
+    }
+
+    /// The cgroup that holds those of its `exec`s.
+    #[must_use]
+    pub fn cgroup(&self) -> &Path {
+        &self.cgroup
+    }
+
+    /// What exists of it in bpffs and in the cgroup tree.
+    #[must_use]
+    pub fn traces(&self) -> Vec<PathBuf> {
+        let mut traces = vec![self.pins(), self.cgroup.clone()];
+        traces.retain(|path| path.exists());
+        traces
+    }
+
+    fn clean_up(&self) -> anyhow::Result<()> {
+        cgroup::remove(&self.cgroup)?;
+        if self.pins().exists() {
+            fs::remove_dir_all(self.pins())?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Err(error) = self.clean_up() {
+            eprintln!("cannot clean up after instance {}: {error:#}", self.name);
+        }
+    }
+}
