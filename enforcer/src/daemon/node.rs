@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,13 +10,13 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{context::Known, reporter::Reporter, settings::Settings};
+use super::{class_file, context::Known, reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
     events::{DaemonEvent, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
     kernel::{Enforcement, Loading, PinDir},
-    policy::{self, Policy, PolicyName},
+    policy::{self, Policy},
     workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
 };
 
@@ -73,7 +73,7 @@ impl Node {
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
         let mut node = Self {
-            classes: restore_classes(&state, classes),
+            classes: class_file::restore(&state, classes),
             settings,
             scope,
             cgroups,
@@ -133,7 +133,7 @@ impl Node {
         }
         let geo = Arc::new(geo);
         let loaded = self.compile(policies, geo).and_then(|loaded| {
-            store_classes(&self.state, &self.classes)?;
+            class_file::store(&self.state, &self.classes)?;
             Ok(loaded)
         });
         let loaded = match loaded {
@@ -188,7 +188,7 @@ impl Node {
         if self.classes.sets().len() != known {
             let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
             let loaded = self.compile(policies, geo)?;
-            store_classes(&self.state, &self.classes)?;
+            class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
             self.enforcement.publish(&loaded.image)?;
             self.generation = loaded.image.generation();
@@ -386,40 +386,3 @@ fn load(settings: &Settings) -> anyhow::Result<(Vec<Policy>, GeoSet)> {
     let geo = GeoSet::open(&settings.geo, settings.agreement.unwrap_or_default().into())?;
     Ok((loaded.policies, geo))
 }
-
-/// Classes as the last daemon numbered them. Numbers that are in force and of which nothing is known
-/// are set aside, so that no tag changes its meaning.
-fn restore_classes(state: &Path, in_force: u32) -> Classes {
-    let text = fs::read_to_string(state.join(CLASSES)).unwrap_or_default();
-    let mut sets: Vec<Vec<PolicyName>> = serde_json::from_str::<Vec<Vec<String>>>(&text)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|set| {
-            set.into_iter()
-                .map(|name| PolicyName(name.into()))
-                .collect()
-        })
-        .collect();
-    for number in sets.len()..in_force as usize {
-        // No policy can have this name, so the class permits nothing.
-        sets.push(vec![PolicyName(format!("(class {number})").into())]);
-    }
-    Classes::restore(sets)
-}
-
-fn store_classes(state: &Path, classes: &Classes) -> anyhow::Result<()> {
-    let names: Vec<Vec<&str>> = classes
-        .sets()
-        .iter()
-        .map(|set| set.iter().map(|name| &*name.0).collect())
-        .collect();
-    let path = state.join(CLASSES);
-    let fresh = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        fs::write(&fresh, serde_json::to_vec(&names)?)?;
-        fs::rename(&fresh, &path)
-    };
-    write().with_context(|| format!("write {}", path.display()))
-}
-
-const CLASSES: &str = "classes.json";
