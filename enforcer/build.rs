@@ -45,12 +45,13 @@ fn main() {
             exit(1);
         }
     }
-    for object in ["enforcer-hooks", "enforcer-parity"] {
+    for object in ["enforcer-hooks", "enforcer-parity", "enforcer-rivals"] {
         let built = out.join("bpf").join(TARGET).join("release").join(object);
         if let Err(error) = std::fs::copy(&built, out.join(object)) {
             panic!("copy {}: {error}", built.display());
         }
     }
+    println!("cargo::metadata=dir={}", out.display());
 }
 
 /// Debug info becomes BTF; the linker is the one of the environment, of PATH, or of cargo.

@@ -16,7 +16,7 @@ use crate::{
 
 /// Counts the decision; a refusal also counts for its flow, and the first of a flow is an event.
 #[inline(always)]
-pub fn report<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, decision: &Decision) {
+pub fn report<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     match decision.reason {
         Reason::Rule => count_rule(decision),
         Reason::Fault(fault) => count(fault.counter()),
@@ -29,7 +29,7 @@ pub fn report<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, decisi
         Reason::Isolated => count(Counter::Isolated as u32),
     }
     if decision.verdict == Verdict::Deny || decision.would_deny {
-        report_refusal(ctx, tables, flow, decision);
+        report_refusal(ctx, flow, decision);
     }
 }
 
@@ -52,8 +52,10 @@ fn count_rule(decision: &Decision) {
     }
 }
 
-#[inline(always)]
-fn report_refusal<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, decision: &Decision) {
+/// Out of line, so that the way of what passes stays short.
+#[cold]
+#[inline(never)]
+fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     let key = FlowKey {
         cgroup: flow.subject,
         dst: flow.dst,
@@ -80,7 +82,7 @@ fn report_refusal<C: Context>(ctx: &C, tables: &KernelTables<C>, flow: &Flow, de
         }
         count(Counter::LostFlowsFull as u32);
     }
-    emit(ctx, tables, flow, decision, key, now);
+    emit(ctx, flow, decision, key, now);
 }
 
 /// Counts a repeat of a known flow.
@@ -100,15 +102,10 @@ fn again<C: Context>(ctx: &C, key: &FlowKey, now: u64) -> bool {
 }
 
 #[inline(always)]
-fn emit<C: Context>(
-    ctx: &C,
-    tables: &KernelTables<C>,
-    flow: &Flow,
-    decision: &Decision,
-    key: FlowKey,
-    now: u64,
-) {
-    let class = tables.tag(flow).map_or(ClassId(0), |tag| tag.class);
+fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now: u64) {
+    let class = KernelTables(ctx)
+        .tag(flow)
+        .map_or(ClassId(0), |tag| tag.class);
     let (src, local_port) = ctx.source();
     // A ping socket keeps its identifier there.
     let src_port = if flow.proto.has_ports() {

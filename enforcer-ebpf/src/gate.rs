@@ -76,7 +76,7 @@ fn socket_action(decision: Decision) -> i32 {
 fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
-    emit::report(ctx, &tables, flow, &decision);
+    emit::report(ctx, flow, &decision);
     decision
 }
 
@@ -89,6 +89,6 @@ fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
         Some(_) => Decision::fault(fault),
         None => Decision::because(Verdict::Allow, Reason::Untagged),
     };
-    emit::report(ctx, &tables, &flow, &decision);
+    emit::report(ctx, &flow, &decision);
     decision
 }

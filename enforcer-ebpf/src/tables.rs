@@ -63,16 +63,10 @@ impl<C: Context> Tables for KernelTables<'_, C> {
         if let Some(tag) = tag_of(flow.subject) {
             return Some(tag);
         }
-        // The helpers count levels from the root, so the nearest ancestor is the deepest hit.
-        for above in 0..DEEPEST_TAG {
-            let ancestor = self.0.ancestor(DEEPEST_TAG - above);
-            if ancestor.0 != 0
-                && let Some(tag) = tag_of(ancestor)
-            {
-                return Some(tag);
-            }
+        match ancestor_tag(self.0) {
+            CgroupId(0) => None,
+            tagged => tag_of(tagged),
         }
-        None
     }
 
     #[inline(always)]
@@ -94,6 +88,19 @@ impl<C: Context> Tables for KernelTables<'_, C> {
     fn now_ns(&self) -> u64 {
         now_ns()
     }
+}
+
+/// The nearest ancestor with a tag, or 0. The helpers count levels from the root, so that is the
+/// deepest hit.
+#[inline(never)]
+fn ancestor_tag<C: Context>(ctx: &C) -> CgroupId {
+    for above in 0..DEEPEST_TAG {
+        let ancestor = ctx.ancestor(DEEPEST_TAG - above);
+        if ancestor.0 != 0 && tag_of(ancestor).is_some() {
+            return ancestor;
+        }
+    }
+    CgroupId(0)
 }
 
 #[inline(always)]

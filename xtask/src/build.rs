@@ -37,7 +37,7 @@ pub(crate) fn release(toolchain: &Toolchain) -> Result<PathBuf> {
 ///
 /// # Errors
 /// Cargo cannot read the workspace.
-fn target_directory() -> Result<PathBuf> {
+pub(crate) fn target_directory() -> Result<PathBuf> {
     #[derive(serde::Deserialize)]
     struct Metadata {
         target_directory: PathBuf,

@@ -1,9 +1,11 @@
 //! The verbs of development: `cargo xtask VERB`. One file for each.
 
 mod arch;
+mod bench;
 mod build;
 mod check;
 mod cmd;
+mod demo;
 mod geo;
 mod setup;
 mod test;
@@ -25,6 +27,11 @@ enum Verb {
     Check(check::Args),
     /// Run the tests, those that need root included
     Test(test::Args),
+    /// Show a confined process at work, in an internet of its own; fails unless all goes as told
+    Demo,
+    /// Measure what enforcer costs, beside what one would use instead (needs root)
+    #[command(subcommand)]
+    Bench(bench::Args),
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -35,6 +42,8 @@ fn main() -> ExitCode {
         Verb::Build => build::run(),
         Verb::Check(args) => check::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Demo => demo::run(),
+        Verb::Bench(args) => bench::run(args),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {

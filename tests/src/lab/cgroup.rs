@@ -46,6 +46,17 @@ impl Cgroup {
         Self::create(self.path.join(name), self.root.clone())
     }
 
+    /// One directly below the root that another process left behind, to be removed on drop.
+    ///
+    /// # Errors
+    /// Without root, or without a cgroup2 mount.
+    pub fn left_behind(name: &str) -> anyhow::Result<Option<Self>> {
+        super::require_root()?;
+        let root = mount()?;
+        let path = root.join(name);
+        Ok(path.is_dir().then_some(Self { path, root }))
+    }
+
     fn create(path: PathBuf, root: PathBuf) -> anyhow::Result<Self> {
         fs::create_dir(&path).with_context(|| format!("cannot make cgroup {}", path.display()))?;
         Ok(Self { path, root })

@@ -1,0 +1,166 @@
+//! What the client is told and what it says.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Where a run happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Directory of the cgroup.
+    pub(crate) cgroup: PathBuf,
+    /// Network namespace of the client.
+    pub(crate) client: PathBuf,
+    /// Network namespace in which every address answers.
+    pub(crate) peer: PathBuf,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Load {
+    /// TCP connections, each to a new address; `connect` alone is timed.
+    Connect,
+    /// Datagrams of 18 bytes over a connected socket.
+    Connected,
+    /// Datagrams of 18 bytes, each to a new address.
+    Scattered,
+}
+
+/// One line to the client.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) place: Place,
+    /// A file of addresses, 16 bytes each.
+    pub(crate) destinations: PathBuf,
+    pub(crate) work: Work,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Sends, in so many batches.
+    Time { load: Load, batches: u32 },
+    /// Sends one datagram to each destination and says which were permitted.
+    Probe,
+}
+
+/// One line from the client.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Timed(Timed),
+    /// For each destination, in the order of the file.
+    Permitted(Vec<bool>),
+    /// Why not.
+    Failed(String),
+}
+
+/// What a timed run found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Timed {
+    /// Nanoseconds for each operation, one value for each batch.
+    pub(crate) batches: Vec<f64>,
+    /// Operations, those that only warmed up included.
+    pub(crate) operations: u64,
+}
+
+/// A running client. Killed on drop.
+pub(crate) struct Client {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Client {
+    /// Starts one: this program again.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start() -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("client")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start the client")?;
+        let input = child.stdin.take().context("no pipe to the client")?;
+        let output = child.stdout.take().context("no pipe from the client")?;
+        Ok(Self {
+            child,
+            input,
+            output: BufReader::new(output),
+        })
+    }
+
+    /// Nanoseconds of one operation: the median over the batches, which a batch that was disturbed
+    /// does not move.
+    ///
+    /// # Errors
+    /// An operation failed.
+    pub(crate) fn ns(
+        &mut self,
+        place: &Place,
+        destinations: &Path,
+        load: Load,
+        batches: u32,
+    ) -> Result<f64> {
+        let Timed { mut batches, .. } = self.time(place, destinations, load, batches)?;
+        batches.sort_unstable_by(f64::total_cmp);
+        let middle = batches.get(batches.len() / 2);
+        middle.copied().context("no batch was timed")
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// An operation failed.
+    pub(crate) fn time(
+        &mut self,
+        place: &Place,
+        destinations: &Path,
+        load: Load,
+        batches: u32,
+    ) -> Result<Timed> {
+        match self.order(place, destinations, Work::Time { load, batches })? {
+            Answer::Timed(timed) => Ok(timed),
+            answer @ (Answer::Permitted(_) | Answer::Failed(_)) => bail!("{answer:?}"),
+        }
+    }
+
+    /// Which destinations a datagram may be sent to.
+    ///
+    /// # Errors
+    /// Sending failed for another reason than being refused.
+    pub(crate) fn probe(&mut self, place: &Place, destinations: &Path) -> Result<Vec<bool>> {
+        match self.order(place, destinations, Work::Probe)? {
+            Answer::Permitted(permitted) => Ok(permitted),
+            answer @ (Answer::Timed(_) | Answer::Failed(_)) => bail!("{answer:?}"),
+        }
+    }
+
+    fn order(&mut self, place: &Place, destinations: &Path, work: Work) -> Result<Answer> {
+        let order = Order {
+            place: place.clone(),
+            destinations: destinations.into(),
+            work,
+        };
+        let mut line = serde_json::to_vec(&order)?;
+        line.push(b'\n');
+        self.input
+            .write_all(&line)
+            .context("the client has ended")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        serde_json::from_str(&answer).with_context(|| format!("the client said `{answer}`"))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
