@@ -4,7 +4,7 @@ use core::arch::asm;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
-    abi::{ClassId, Counter, Event, FlowCount, FlowKey, RuleId},
+    abi::{ClassId, Counter, Event, FlowCount, FlowKey, Port, RuleId},
     verdict::{Decision, Flow, Reason, Tables, Verdict},
 };
 
@@ -106,7 +106,13 @@ fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now
     let class = KernelTables(ctx)
         .tag(flow)
         .map_or(ClassId(0), |tag| tag.class);
-    let (src, src_port) = ctx.source();
+    let (src, local_port) = ctx.source();
+    // A ping socket keeps its identifier there.
+    let src_port = if flow.proto.has_ports() {
+        local_port
+    } else {
+        Port(0)
+    };
     let (pid, uid, comm) = ctx.process().unwrap_or_default();
     let Some(mut slot) = EVENTS.reserve(0) else {
         return count(Counter::LostRingFull as u32);

@@ -7,6 +7,8 @@ mod attach;
 mod counters;
 mod error;
 mod object;
+#[cfg(feature = "parity")]
+mod parity;
 mod pins;
 mod publish;
 mod refusal;
@@ -21,6 +23,8 @@ pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
 pub use object::{Loading, Object, ProgramReport};
+#[cfg(feature = "parity")]
+pub use parity::PARITY_OBJECT;
 pub use pins::PinDir;
 pub use refusal::Refusal;
 pub use ring::EventRing;

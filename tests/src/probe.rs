@@ -15,6 +15,10 @@
 //! rthdr ADDR VIA                                  IPv6 routing header through VIA
 //! packet ADDR                                     a frame through a packet socket
 //! listen|udp-listen PORT                          wait for one client and echo
+//! udp-late PORT                                   answer one datagram, when a line is read
+//! reuse-listener|reuse-accepted|reuse-fastopen PORT ADDR:PORT
+//!                                                 wait for one client, then connect from that socket
+//! spoof-udp|spoof-syn FROM:PORT OWN               a packet to oneself, answered where it claims to be from
 //! hold|udp-hold ADDR:PORT                         connect, then send once for each line of input
 //! ```
 //! IPv6 addresses with a port stand in brackets. `tcp6` takes `[::ffff:a.b.c.d]:PORT` too.
@@ -23,7 +27,9 @@ mod attempt;
 mod outcome;
 mod packet;
 mod raw;
+mod reuse;
 mod serve;
+mod spoof;
 mod tcp;
 mod udp;
 mod uring;
@@ -32,6 +38,8 @@ use std::{
     io::{self, BufRead, Write},
     time::{Duration, Instant},
 };
+
+use attempt::Spoof;
 
 pub use attempt::Attempt;
 pub use outcome::{Failure, Outcome, Step};
@@ -70,6 +78,14 @@ pub fn run(
             }
             Attempt::Listen { port } => serve::listen(*port, options, &mut report)?,
             Attempt::UdpListen { port } => serve::udp_listen(*port, options, &mut report)?,
+            Attempt::UdpLate { port } => serve::udp_late(*port, options, input, &mut report)?,
+            Attempt::Reuse { how, port, to } => {
+                reuse::attempt(*how, *port, *to, options, &mut report)?;
+            }
+            Attempt::Spoof { how, from, own } => report.line(match how {
+                Spoof::Udp => spoof::udp(*from, *own, options),
+                Spoof::Syn => spoof::syn(*from, *own),
+            })?,
             Attempt::Stream { how, to } => report.line(tcp::attempt(*how, *to, options))?,
             Attempt::Uring { to } => report.line(uring::attempt(*to, options))?,
             Attempt::Datagram { how, to } => report.line(udp::attempt(*how, *to, options))?,

@@ -47,6 +47,9 @@ const V4_HEADER: usize = 20;
 /// Bytes of an IPv6 header (RFC 8200, 3).
 const V6_HEADER: usize = 40;
 
+/// `type` of a `bpf_sock` (socket(2)).
+const SOCK_RAW: u32 = 3;
+
 /// Source and destination alone.
 #[inline(always)]
 fn addresses(ctx: &SkBuffContext) -> Result<(Addr, Addr), Fault> {
@@ -314,8 +317,15 @@ impl Context for SkBuffContext {
 
     #[inline(always)]
     fn local_port(&self) -> Port {
-        // SAFETY: the verifier checks every read of the context.
-        Port(unsafe { (*self.skb.skb).local_port } as u16)
+        let socket = self.socket();
+        // SAFETY: the verifier checks every read of the context and of the socket.
+        unsafe {
+            // A raw socket keeps its protocol where others keep the port.
+            if !socket.is_null() && (*socket).type_ == SOCK_RAW {
+                return Port(0);
+            }
+            Port((*self.skb.skb).local_port as u16)
+        }
     }
 
     #[inline(always)]

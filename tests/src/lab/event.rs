@@ -29,6 +29,7 @@ impl Refusal<'_> {
             proto,
             hook,
         } = *self;
+        let transport = TRANSPORTS.iter().find(|it| it.0 == proto).map(|it| it.1);
         let family = if ip.contains(':') { "ipv6" } else { "ipv4" };
         assert_fields(
             event,
@@ -42,6 +43,7 @@ impl Refusal<'_> {
                 ("/network/direction", json!("egress")),
                 ("/network/type", json!(family)),
                 ("/network/iana_number", json!(proto.to_string())),
+                ("/network/transport", json!(transport)),
                 ("/destination/ip", json!(ip)),
                 ("/destination/port", json!(port)),
                 ("/destination/geo/country_iso_code", json!("US")),
@@ -71,7 +73,6 @@ impl Refusal<'_> {
             &[
                 "/@timestamp",
                 "/event/sequence",
-                "/network/transport",
                 "/observer/version",
                 "/host/name",
                 "/enforcer/workload",
@@ -81,6 +82,18 @@ impl Refusal<'_> {
         );
     }
 }
+
+/// Keywords of the IANA protocol-numbers registry, in lower case.
+const TRANSPORTS: [(u8, &str); 8] = [
+    (1, "icmp"),
+    (4, "ipv4"),
+    (6, "tcp"),
+    (17, "udp"),
+    (41, "ipv6"),
+    (47, "gre"),
+    (58, "ipv6-icmp"),
+    (136, "udplite"),
+];
 
 /// Fails with every field (a JSON pointer, RFC 6901) that has another value. `null` is also what a
 /// field that is not there has.

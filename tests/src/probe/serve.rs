@@ -64,6 +64,32 @@ pub(super) fn udp_listen(
     Ok(())
 }
 
+/// Waits for one datagram, and answers it when there is a line of input.
+pub(super) fn udp_late(
+    port: u16,
+    options: &Options,
+    input: &mut impl BufRead,
+    report: &mut Report<'_, impl Write>,
+) -> io::Result<()> {
+    let socket = match wildcard(Type::DGRAM, port, options) {
+        Ok(socket) => std::net::UdpSocket::from(socket),
+        Err(failure) => return report.line(Err(failure)),
+    };
+    report.ready()?;
+    let mut buffer = [0; 4096];
+    let (length, client) = match socket.recv_from(&mut buffer) {
+        Ok(received) => received,
+        Err(error) => return report.line(Err(Step::Accept.failed()(error))),
+    };
+    report.line(Ok(true))?;
+    for line in input.lines() {
+        line?;
+        let sent = socket.send_to(&buffer[..length], client);
+        report.line(sent.map(|_| false).map_err(Step::Send.failed()))?;
+    }
+    Ok(())
+}
+
 /// Connects, then sends once for each line of input.
 pub(super) fn hold(
     to: Held,
@@ -96,7 +122,7 @@ fn connect(held: Held, options: &Options) -> Result<Socket, Failure> {
     Ok(socket)
 }
 
-fn wildcard(kind: Type, port: u16, options: &Options) -> Result<Socket, Failure> {
+pub(super) fn wildcard(kind: Type, port: u16, options: &Options) -> Result<Socket, Failure> {
     let open = || {
         let socket = Socket::new(Domain::IPV6, kind, None)?;
         socket.set_only_v6(false)?;
@@ -108,7 +134,7 @@ fn wildcard(kind: Type, port: u16, options: &Options) -> Result<Socket, Failure>
     open().map_err(Step::Socket.failed())
 }
 
-fn wait(socket: &Socket, options: &Options) -> io::Result<()> {
+pub(super) fn wait(socket: &Socket, options: &Options) -> io::Result<()> {
     let patience = PollTimeout::try_from(options.timeout).unwrap_or(PollTimeout::MAX);
     let mut waits = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     match poll(&mut waits, patience)? {
