@@ -18,6 +18,8 @@ fn main() {
         return;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    // TARGET/PROFILE/build/PACKAGE-HASH/out: one place for all profiles, or each would build `core`.
+    let bpf = out.ancestors().nth(4).unwrap_or(&out).join("bpf");
     let mut build = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
     build
         .args([
@@ -29,7 +31,7 @@ fn main() {
             TARGET,
         ])
         .args(["-Z", "build-std=core", "--target-dir"])
-        .arg(out.join("bpf"))
+        .arg(&bpf)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags())
         .env_remove("RUSTC")
@@ -46,7 +48,7 @@ fn main() {
         }
     }
     for object in ["enforcer-hooks", "enforcer-parity", "enforcer-rivals"] {
-        let built = out.join("bpf").join(TARGET).join("release").join(object);
+        let built = bpf.join(TARGET).join("release").join(object);
         if let Err(error) = std::fs::copy(&built, out.join(object)) {
             panic!("copy {}: {error}", built.display());
         }

@@ -1,5 +1,8 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
+mod class_file;
+mod tell;
+
 use std::{
     collections::HashMap,
     fs,
@@ -10,14 +13,13 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{class_file, context::Known, reporter::Reporter, settings::Settings};
+use super::{class_file, reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
-    events::{DaemonEvent, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
     kernel::{Enforcement, Loading, PinDir},
     policy::{self, Policy},
-    workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
+    workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
 /// Deepest level at which the kernel programs find a tag.
@@ -266,21 +268,6 @@ impl Node {
         Ok(tags.collect())
     }
 
-    /// Names everything for events.
-    pub fn introduce(&self, known: &mut Known) {
-        if let Some(loaded) = &self.loaded {
-            known.learn_image(&loaded.image);
-            known.learn_geo(Arc::clone(&loaded.geo));
-        }
-        for (cgroup, (_, assignment)) in &self.tags {
-            let workload = WorkloadInfo {
-                name: assignment.path.as_str().into(),
-                kind: WorkloadKind::Cgroup,
-            };
-            known.learn_workload(*cgroup, &assignment.path, workload);
-        }
-    }
-
     /// Directories whose changes matter.
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
@@ -307,33 +294,6 @@ impl Node {
         files.map(directory).collect()
     }
 
-    /// What to tell when the daemon starts.
-    #[must_use]
-    pub fn started(&self) -> DaemonEvent {
-        let generation = self.generation;
-        if self.enforcement.is_adopted() {
-            DaemonEvent::Adopted { generation }
-        } else {
-            DaemonEvent::Started { generation }
-        }
-    }
-
-    /// What to tell of a reload.
-    #[must_use]
-    pub fn reloaded(&self) -> DaemonEvent {
-        let generation = self.generation;
-        match &self.last_error {
-            Some(error) => DaemonEvent::PoliciesRejected {
-                generation,
-                diagnostics: error.lines().map(str::to_owned).collect(),
-            },
-            None => DaemonEvent::PoliciesLoaded {
-                generation,
-                policies: self.policies().len() as u32,
-            },
-        }
-    }
-
     /// Why the last change was refused.
     #[must_use]
     pub fn last_error(&self) -> Option<&str> {
@@ -358,6 +318,22 @@ impl Node {
         self.loaded
             .as_ref()
             .map(|loaded| (&loaded.image, &*loaded.geo))
+    }
+
+    /// The tag that holds for a cgroup, and the cgroup that has it: this one, or the nearest above.
+    ///
+    /// # Errors
+    /// There is no such cgroup, or the tags cannot be read.
+    pub fn nearest_tag(&self, cgroup: &Path) -> anyhow::Result<Option<(CgroupPath, Tag)>> {
+        let path = self.cgroups.path_of(cgroup)?;
+        // As the kernel programs look for it: the root holds for nobody but itself.
+        for path in cgroup2::upwards(&path) {
+            let id = self.cgroups.id(path)?;
+            if let Some(tag) = self.enforcement.tag_of(id)? {
+                return Ok(Some((path.to_owned(), tag)));
+            }
+        }
+        Ok(None)
     }
 
     /// Cgroup ids with their paths.
