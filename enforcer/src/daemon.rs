@@ -1,8 +1,6 @@
 //! The composition root: the only room, with the command line, that knows both lines.
 
 #[cfg(feature = "kernel")]
-mod class_file;
-#[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]

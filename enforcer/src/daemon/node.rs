@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{class_file, reporter::Reporter, settings::Settings};
+use super::{reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
     geo::GeoSet,
