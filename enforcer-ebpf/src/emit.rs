@@ -75,7 +75,12 @@ fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
         first_ns: now,
         last_ns: now,
     };
-    if FLOWS.insert(key, first, BPF_NOEXIST.into()).is_err() {
+    #[expect(
+        clippy::needless_borrows_for_generic_args,
+        reason = "a value would be copied, and the stack has 512 bytes for all calls together"
+    )]
+    let inserted = FLOWS.insert(&key, &first, BPF_NOEXIST.into());
+    if inserted.is_err() {
         // Either another CPU was first, or there is no room.
         if again(ctx, &key, now) {
             return;
@@ -103,9 +108,6 @@ fn again<C: Context>(ctx: &C, key: &FlowKey, now: u64) -> bool {
 
 #[inline(always)]
 fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now: u64) {
-    let class = KernelTables(ctx)
-        .tag(flow)
-        .map_or(ClassId(0), |tag| tag.class);
     let (src, local_port) = ctx.source();
     // A ping socket keeps its identifier there.
     let src_port = if flow.proto.has_ports() {
@@ -126,7 +128,7 @@ fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now
         uid,
         comm,
         src_port,
-        class,
+        class: decision.class,
         hook: flow.hook as u8,
         reason: decision.reason.to_byte(),
         reserved: [0; 2],
