@@ -52,8 +52,8 @@ fn count_rule(decision: &Decision) {
     }
 }
 
-/// Out of line, so that the way of what passes stays short.
-#[cold]
+/// Out of line, so that the way of what passes stays short. Not `#[cold]`: that moves it to a section
+/// of its own, and the loader then takes calls of it for calls of whatever stands there in `.text`.
 #[inline(never)]
 fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     let key = FlowKey {

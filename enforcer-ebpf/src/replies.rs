@@ -33,7 +33,6 @@ const LISTEN: u32 = 10;
 const UDP_REPLY_NS: u64 = 30_000_000_000;
 
 /// Whether the flow answers what the other side opened.
-#[cold]
 #[inline(never)]
 pub fn is_reply<C: Context>(ctx: &C, flow: &Flow) -> bool {
     if flow.proto == Proto::TCP {

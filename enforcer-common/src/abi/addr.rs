@@ -94,8 +94,8 @@ impl Addr {
     #[inline(always)]
     #[must_use]
     pub const fn from_v4(octets: [u8; 4]) -> Self {
-        let [a, b, c, d] = octets;
-        Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
+        // By halves: an array of zeros would become a call of `memset` in the kernel programs.
+        Self::from_halves(0, 0xffff_0000_0000 | u32::from_be_bytes(octets) as u64)
     }
 
     /// An IPv6 address from its sixteen octets. `::ffff:a.b.c.d` is the IPv4 address.
