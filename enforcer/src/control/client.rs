@@ -74,16 +74,14 @@ async fn exchange<T: DeserializeOwned>(
     path: &str,
     body: Bytes,
 ) -> Result<T, CallError> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::PermissionDenied => CallError::NotPermitted {
-                path: socket.into(),
-            },
-            _ => CallError::NoDaemon {
-                path: socket.into(),
-            },
-        })?;
+    let stream = UnixStream::connect(socket).await.map_err(|error| {
+        let path = socket.into();
+        if error.kind() == std::io::ErrorKind::PermissionDenied {
+            CallError::NotPermitted { path }
+        } else {
+            CallError::NoDaemon { path }
+        }
+    })?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(transport)?;
