@@ -1,4 +1,4 @@
-//! Builds the kernel programs and leaves the objects in `OUT_DIR` for `kernel::object` to embed.
+//! Builds the kernel programs and leaves the objects in `OUT_DIR` for `kernel` to embed.
 
 use std::{
     env,
@@ -18,8 +18,30 @@ fn main() {
         return;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    // TARGET/PROFILE/build/PACKAGE-HASH/out: one place for all profiles, or each would build `core`.
-    let bpf = out.ancestors().nth(4).unwrap_or(&out).join("bpf");
+    if let Err(error) = objects(&out) {
+        eprintln!("{error}");
+        exit(1);
+    }
+    println!("cargo::metadata=dir={}", out.display());
+}
+
+fn objects(out: &Path) -> Result<(), String> {
+    build(out, &[])?;
+    keep(out, "enforcer-hooks", "enforcer-hooks")?;
+    keep(out, "enforcer-parity", "enforcer-parity")?;
+    keep(out, "enforcer-rivals", "enforcer-rivals")?;
+    // It has the name of the plain object, which is out of its way by now.
+    build(out, &["--bin", "enforcer-hooks", "--features", "trace"])?;
+    keep(out, "enforcer-hooks", "enforcer-hooks-trace")
+}
+
+/// `TARGET/bpf`, from `TARGET/PROFILE/build/PACKAGE-HASH/out`: one place for all profiles, or each
+/// would build `core`.
+fn target(out: &Path) -> PathBuf {
+    out.ancestors().nth(4).unwrap_or(out).join("bpf")
+}
+
+fn build(out: &Path, options: &[&str]) -> Result<(), String> {
     let mut build = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
     build
         .args([
@@ -30,30 +52,28 @@ fn main() {
             "--target",
             TARGET,
         ])
+        .args(options)
         .args(["-Z", "build-std=core", "--target-dir"])
-        .arg(&bpf)
+        .arg(target(out))
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags())
         .env_remove("RUSTC")
         .env_remove("RUSTC_WORKSPACE_WRAPPER");
-    if env::var_os("CARGO_FEATURE_TRACE").is_some() {
-        build.args(["--features", "trace"]);
-    }
     match build.status() {
-        Ok(status) if status.success() => {}
-        outcome => {
-            eprintln!("{build:?}: {outcome:?}");
-            eprintln!("The kernel programs need rust-src and bpf-linker: run `cargo xtask setup`.");
-            exit(1);
-        }
+        Ok(status) if status.success() => Ok(()),
+        outcome => Err(format!(
+            "{build:?}: {outcome:?}\n\
+             The kernel programs need rust-src and bpf-linker: run `cargo xtask setup`."
+        )),
     }
-    for object in ["enforcer-hooks", "enforcer-parity", "enforcer-rivals"] {
-        let built = bpf.join(TARGET).join("release").join(object);
-        if let Err(error) = std::fs::copy(&built, out.join(object)) {
-            panic!("copy {}: {error}", built.display());
-        }
-    }
-    println!("cargo::metadata=dir={}", out.display());
+}
+
+/// Leaves a built object where `kernel` embeds it from.
+fn keep(out: &Path, object: &str, name: &str) -> Result<(), String> {
+    let built = target(out).join(TARGET).join("release").join(object);
+    std::fs::copy(&built, out.join(name))
+        .map(drop)
+        .map_err(|error| format!("copy {}: {error}", built.display()))
 }
 
 /// Debug info becomes BTF; the linker is the one of the environment, of PATH, or of cargo.
