@@ -1,7 +1,7 @@
 //! Builds the kernel programs and leaves the objects in `OUT_DIR` for `kernel::object` to embed.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, exit},
 };
@@ -18,6 +18,8 @@ fn main() {
         return;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    // TARGET/PROFILE/build/PACKAGE-HASH/out: one place for all profiles, or each would build `core`.
+    let bpf = out.ancestors().nth(4).unwrap_or(&out).join("bpf");
     let mut build = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
     build
         .args([
@@ -29,7 +31,7 @@ fn main() {
             TARGET,
         ])
         .args(["-Z", "build-std=core", "--target-dir"])
-        .arg(out.join("bpf"))
+        .arg(&bpf)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags())
         .env_remove("RUSTC")
@@ -46,12 +48,27 @@ fn main() {
         }
     }
     for object in ["enforcer-hooks", "enforcer-parity", "enforcer-rivals"] {
-        let built = out.join("bpf").join(TARGET).join("release").join(object);
-        if let Err(error) = std::fs::copy(&built, out.join(object)) {
-            panic!("copy {}: {error}", built.display());
+        let built = bpf.join(TARGET).join("release").join(object);
+        let bytes = match fs::read(&built) {
+            Ok(bytes) => bytes,
+            Err(error) => panic!("read {}: {error}", built.display()),
+        };
+        refuse_second_text(object, &bytes);
+        if let Err(error) = fs::write(out.join(object), bytes) {
+            panic!("write {object}: {error}");
         }
     }
     println!("cargo::metadata=dir={}", out.display());
+}
+
+/// aya 0.14 remembers the functions that it has linked by their offset alone. Of two at one offset of
+/// two sections it calls the first for the second: a verdict from whatever function that is.
+/// `#[cold]` makes such a section.
+fn refuse_second_text(object: &str, bytes: &[u8]) {
+    let second = b".text.";
+    if bytes.windows(second.len()).any(|window| window == second) {
+        panic!("{object} has functions in a section beside .text: leave `#[cold]` out");
+    }
 }
 
 /// Debug info becomes BTF; the linker is the one of the environment, of PATH, or of cargo.

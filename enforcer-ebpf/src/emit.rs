@@ -53,7 +53,6 @@ fn count_rule(decision: &Decision) {
 }
 
 /// Out of line, so that the way of what passes stays short.
-#[cold]
 #[inline(never)]
 fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     let key = FlowKey {
@@ -75,7 +74,12 @@ fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
         first_ns: now,
         last_ns: now,
     };
-    if FLOWS.insert(key, first, BPF_NOEXIST.into()).is_err() {
+    #[expect(
+        clippy::needless_borrows_for_generic_args,
+        reason = "a value would be copied, and the stack has 512 bytes for all calls together"
+    )]
+    let inserted = FLOWS.insert(&key, &first, BPF_NOEXIST.into());
+    if inserted.is_err() {
         // Either another CPU was first, or there is no room.
         if again(ctx, &key, now) {
             return;
@@ -103,9 +107,6 @@ fn again<C: Context>(ctx: &C, key: &FlowKey, now: u64) -> bool {
 
 #[inline(always)]
 fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now: u64) {
-    let class = KernelTables(ctx)
-        .tag(flow)
-        .map_or(ClassId(0), |tag| tag.class);
     let Some(mut slot) = EVENTS.reserve(0) else {
         return count(Counter::LostRingFull as u32);
     };
@@ -128,7 +129,7 @@ fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now
         (*event).pid = pid;
         (*event).uid = uid;
         (*event).comm = comm;
-        (*event).class = class;
+        (*event).class = decision.class;
         (*event).hook = flow.hook as u8;
         (*event).reason = decision.reason.to_byte();
         (*event).reserved = [0; 2];

@@ -33,7 +33,6 @@ const LISTEN: u32 = 10;
 const UDP_REPLY_NS: u64 = 30_000_000_000;
 
 /// Whether the flow answers what the other side opened.
-#[cold]
 #[inline(never)]
 pub fn is_reply<C: Context>(ctx: &C, flow: &Flow) -> bool {
     if flow.proto == Proto::TCP {
@@ -144,8 +143,15 @@ unsafe fn mark_listener(ctx: &SkBuffContext, socket: *mut bpf_sock) {
 #[inline(always)]
 pub fn forget(ctx: &SockAddrContext) {
     let socket = ctx.socket();
-    if !socket.is_null() {
-        // SAFETY: the verifier checks the socket pointer.
-        unsafe { bpf_sk_storage_delete(ACCEPTED.as_ptr(), socket.cast()) };
+    if socket.is_null() {
+        return;
+    }
+    // SAFETY: the verifier checks the socket pointer.
+    unsafe {
+        // Looking is cheap, deleting takes a reference on the socket whether there is a mark or not.
+        let mark = bpf_sk_storage_get(ACCEPTED.as_ptr(), socket.cast(), core::ptr::null_mut(), 0);
+        if !mark.is_null() {
+            bpf_sk_storage_delete(ACCEPTED.as_ptr(), socket.cast());
+        }
     }
 }

@@ -133,7 +133,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Exec(args) => exec::run(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Run(args) => run::run(args, &cli.instance),
-        Verb::Explain(args) => explain::run(args),
+        Verb::Explain(args) => explain::run(args, &cli.instance),
         Verb::Policy(args) => policy::run(args),
         Verb::Geo(args) => match &args.verb {
             GeoVerb::Lookup(args) => geo::lookup(args).map(done),

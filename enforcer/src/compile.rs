@@ -131,7 +131,6 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
     for (number, class) in input.classes.iter().enumerate() {
         let judge = |&policy: &usize| input.policies[policy].replies == Replies::Judge;
         let entry = ClassEntry {
-            present: true,
             judge_replies: class.iter().any(judge),
         };
         header.set_class(ClassId(number as u16), entry);

@@ -5,6 +5,7 @@ mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]
 pub mod exec;
+pub mod explain;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]

@@ -155,6 +155,14 @@ impl Enforcement {
         self.tags.set(cgroup, Tag::standing(unknown))
     }
 
+    /// The tag of a cgroup, if it has one of its own.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn tag_of(&self, cgroup: CgroupId) -> Result<Option<Tag>, KernelError> {
+        self.tags.get(cgroup)
+    }
+
     /// Every tag.
     ///
     /// # Errors

@@ -16,7 +16,6 @@
 
 pub mod cli;
 pub mod compile;
-#[cfg(feature = "kernel")]
 pub mod control;
 pub mod daemon;
 pub mod events;

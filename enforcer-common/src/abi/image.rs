@@ -100,10 +100,10 @@ impl ImageHeader {
     pub const NAT64: u16 = 16;
     /// Room for NAT64 prefixes.
     pub const NAT64_SLOTS: u16 = 4;
+    /// First [`ClassEntry`]: one word each, close to the words above.
+    pub const CLASS_TABLE: u16 = 64;
     /// First [`Fence`]: four words each, [`TAIL_PAGES`] of them.
-    pub const FENCES: u16 = 256;
-    /// First [`ClassEntry`]: four words each.
-    pub const CLASS_TABLE: u16 = 2048;
+    pub const FENCES: u16 = u16::MAX - TAIL_PAGES * 4 + 1;
 }
 
 /// Most pages the tail may have, and the number of fences (a power of two).
@@ -111,7 +111,7 @@ pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.
 pub const TAIL_ENTRIES_PER_PAGE: u16 = 8192;
 /// Most classes an image may have.
-pub const CLASS_SLOTS: u16 = ((PAGE_WORDS - ImageHeader::CLASS_TABLE as usize) / 4) as u16;
+pub const CLASS_SLOTS: u16 = ImageHeader::FENCES - ImageHeader::CLASS_TABLE;
 
 /// First address of a tail page, so that one search in page 0 finds the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,11 +329,9 @@ impl Segment {
     }
 }
 
-/// What is the same for every flow of a class: four words of page 0.
+/// What is the same for every flow of a class: a word of page 0. Asked only of refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassEntry {
-    /// The class exists in this image.
-    pub present: bool,
     /// Replies are judged as any other packet (`replies: judge` in one of its policies).
     pub judge_replies: bool,
 }
@@ -343,22 +341,21 @@ impl ClassEntry {
     #[inline(always)]
     #[must_use]
     pub fn place(class: ClassId) -> u16 {
-        ImageHeader::CLASS_TABLE.wrapping_add(class.0.wrapping_mul(4))
+        ImageHeader::CLASS_TABLE.wrapping_add(class.0)
     }
 
-    /// Packs the first word.
+    /// Packs it into a word.
     #[must_use]
     pub fn pack(self) -> u32 {
-        u32::from(self.present) | u32::from(self.judge_replies) << 1
+        u32::from(self.judge_replies)
     }
 
-    /// Reads the first word.
+    /// Reads a word.
     #[inline(always)]
     #[must_use]
     pub fn unpack(word: u32) -> Self {
         Self {
-            present: word & 1 != 0,
-            judge_replies: word & 2 != 0,
+            judge_replies: word & 1 != 0,
         }
     }
 }

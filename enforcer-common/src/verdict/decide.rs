@@ -71,7 +71,7 @@ fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
         Ok(outcome) => outcome,
         Err(fault) => return Decision::fault(fault),
     };
-    let mut decision = Decision::ruled(outcome, judgement.generation);
+    let mut decision = Decision::ruled(outcome, tag.class, judgement.generation);
     if outcome.deny && !judgement.judge_replies && tables.is_reply(flow) {
         decision.verdict = Verdict::Allow;
         decision.reason = Reason::Reply;

@@ -1,4 +1,4 @@
-use crate::abi::{Counter, Outcome, RuleId};
+use crate::abi::{ClassId, Counter, Outcome, RuleId};
 
 /// What happens to the flow.
 #[repr(u8)]
@@ -182,6 +182,8 @@ pub struct Decision {
     pub would_deny: bool,
     /// Low 16 bits of the number of the image that decided; 0 where none was asked.
     pub generation: u16,
+    /// The workload's class; 0 where no policy was asked.
+    pub class: ClassId,
 }
 
 impl Decision {
@@ -195,13 +197,14 @@ impl Decision {
             rule: RuleId::NONE,
             would_deny: false,
             generation: 0,
+            class: ClassId(0),
         }
     }
 
-    /// What a rule says, in the image with these low bits of its number.
+    /// What a rule says of a class, in the image with these low bits of its number.
     #[inline(always)]
     #[must_use]
-    pub const fn ruled(outcome: Outcome, generation: u16) -> Self {
+    pub const fn ruled(outcome: Outcome, class: ClassId, generation: u16) -> Self {
         Self {
             verdict: if outcome.deny {
                 Verdict::Deny
@@ -212,6 +215,7 @@ impl Decision {
             rule: outcome.rule,
             would_deny: outcome.audit,
             generation,
+            class,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::abi::{
 pub struct Judgement {
     /// What the deciding rule says, or why none could be found.
     pub outcome: Result<Outcome, Fault>,
-    /// A policy of the class judges replies as any other packet.
+    /// A policy of the class judges replies as any other packet. Told only of refusals.
     pub judge_replies: bool,
     /// Low 16 bits of the image's number.
     pub generation: u16,
@@ -63,10 +63,6 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     if u32::from(class.0) >= header.word(ImageHeader::CLASSES) {
         return fault(Fault::NoClass);
     }
-    let entry = ClassEntry::unpack(header.word(ClassEntry::place(class)));
-    if !entry.present {
-        return fault(Fault::NoClass);
-    }
     let (mut address, mut second) = destinations(header, dst);
     let mut outcome = Err(Fault::NoImage);
     // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
@@ -89,9 +85,11 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
             _ => break,
         }
     }
+    let refused = !matches!(outcome, Ok(Outcome { deny: false, .. }));
     Judgement {
         outcome,
-        judge_replies: entry.judge_replies,
+        judge_replies: refused
+            && ClassEntry::unpack(header.word(ClassEntry::place(class))).judge_replies,
         generation: header.word(ImageHeader::GENERATION) as u16,
     }
 }

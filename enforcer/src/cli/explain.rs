@@ -5,87 +5,115 @@ mod target;
 use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::bail;
-use enforcer_common::{
-    abi::{CgroupId, ClassId, Hook},
-    verdict::{Decision, Flow, Verdict},
-};
-use jiff::Timestamp;
-use serde::Serialize;
+use clap::ArgGroup;
+use enforcer_common::abi::ClassId;
 
 use self::target::Target;
+#[cfg(feature = "kernel")]
+use crate::control::{
+    self, ExplainRequest,
+    client::{CallError, send},
+};
 use crate::{
     compile::{Image, Input, compile},
+    control::{DatabaseAnswer, Explanation},
+    daemon::explain::{Destination, explanation},
     geo::{Agreement, GeoSet},
-    policy::{self, Action, Policy},
+    policy::{self, Policy},
 };
 
 /// `enforcer explain`.
 #[derive(clap::Args, Debug)]
+#[command(group(ArgGroup::new("whose").required(true)))]
 #[command(after_help = "\
 Examples:
   enforcer explain --policy policies/sovereign-llm.yaml --to 8.8.8.8:443/tcp
   enforcer explain --policy policies/ --to '[2a05:d014::1]:443/udp' --json
-  enforcer explain --policy policies/ --to 1.1.1.1/icmp")]
+  enforcer explain --workload /llm/worker --to 1.1.1.1/icmp")]
 pub(super) struct ExplainArgs {
     /// Policy file or directory; repeat for several. All of them are taken to select the workload
-    #[arg(long, value_name = "FILE|DIR", required = true)]
+    #[arg(long, value_name = "FILE|DIR", group = "whose")]
     policy: Vec<PathBuf>,
+    /// Cgroup below the cgroup2 mount, as `enforcer workloads` lists it. The running daemon answers,
+    /// with the image in force
+    #[cfg(feature = "kernel")]
+    #[arg(long, value_name = "PATH", group = "whose")]
+    workload: Option<String>,
     /// Destination: ADDR|NAME[:PORT[/PROTO]], or ADDR|NAME/PROTO for protocols without ports. Port
     /// and protocol are 443/tcp unless given
     #[arg(long, value_name = "DESTINATION")]
     to: Target,
     /// Use this MaxMind DB file instead of the built-in database; repeat for several
     #[arg(long, value_name = "FILE")]
+    #[cfg_attr(feature = "kernel", arg(conflicts_with = "workload"))]
     geo: Vec<PathBuf>,
     /// Print JSON: an object for an address, an array for a name
     #[arg(long)]
     json: bool,
 }
 
-/// One decision with all that led to it.
-#[derive(Serialize)]
-struct Explanation<'a> {
-    to: String,
-    verdict: &'static str,
-    would_deny: bool,
-    reason: &'static str,
-    policy: Option<&'a str>,
-    /// `default` for the policy's default.
-    rule: Option<&'a str>,
-    action: Option<&'static str>,
-    mode: Option<&'static str>,
-    file: Option<PathBuf>,
-    line: Option<u32>,
-    column: Option<u32>,
-    /// `ZZ`: no database knows it. Absent for special-purpose ranges.
-    country: Option<String>,
-    asn: Option<u32>,
-    as_name: Option<String>,
-    anycast: bool,
-    range: Option<&'static str>,
-    /// The address that was judged, where it is inside another.
-    judged: Option<String>,
-    /// The database that named the country.
-    database: String,
-    databases: Vec<DatabaseAnswer>,
-    countries_agree: bool,
+pub(super) fn run(args: &ExplainArgs, instance: &str) -> anyhow::Result<ExitCode> {
+    let destinations = args.to.destinations()?;
+    let Some(explanations) = explain(args, instance, &destinations)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    if args.json {
+        match &explanations[..] {
+            [only] if !args.to.is_name() => println!("{}", serde_json::to_string_pretty(only)?),
+            all => println!("{}", serde_json::to_string_pretty(all)?),
+        }
+    } else {
+        explanations.iter().for_each(print);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-#[derive(Serialize)]
-struct DatabaseAnswer {
-    name: String,
-    built: String,
-    country: Option<String>,
-    asn: Option<u32>,
-    anycast: bool,
+#[cfg(feature = "kernel")]
+fn explain(
+    args: &ExplainArgs,
+    instance: &str,
+    to: &[Destination],
+) -> anyhow::Result<Option<Vec<Explanation>>> {
+    match &args.workload {
+        Some(workload) => of_workload(workload, instance, to).map(Some),
+        None => of_policies(args, to),
+    }
 }
 
-pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+#[cfg(not(feature = "kernel"))]
+fn explain(
+    args: &ExplainArgs,
+    _instance: &str,
+    to: &[Destination],
+) -> anyhow::Result<Option<Vec<Explanation>>> {
+    of_policies(args, to)
+}
+
+#[cfg(feature = "kernel")]
+fn of_workload(
+    workload: &str,
+    instance: &str,
+    to: &[Destination],
+) -> anyhow::Result<Vec<Explanation>> {
+    let request = ExplainRequest {
+        workload: workload.to_owned(),
+        to: to.iter().map(ToString::to_string).collect(),
+    };
+    match send(&control::socket_path(instance), "/v1/explain", &request) {
+        Err(error @ CallError::NoDaemon { .. }) => {
+            bail!("{error}, or name the policies that select the workload with --policy")
+        }
+        answer => Ok(answer?),
+    }
+}
+
+/// `None`: the policies are broken, and it was said how.
+fn of_policies(args: &ExplainArgs, to: &[Destination]) -> anyhow::Result<Option<Vec<Explanation>>> {
     let loaded = match policy::load(&args.policy) {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
             eprint!("{}", super::policy::rendered(&diagnostics));
-            return Ok(ExitCode::FAILURE);
+            return Ok(None);
         }
     };
     if loaded.policies.is_empty() {
@@ -96,23 +124,8 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         eprintln!("enforcer: warning: {warning}");
     }
     let image = image_of(&loaded.policies, &geo)?;
-    let explanations: Vec<Explanation<'_>> = args
-        .to
-        .flows()?
-        .into_iter()
-        .map(|(to, flow)| Explanation::of(to, &flow, &image, &geo))
-        .collect();
-    if args.json {
-        match &explanations[..] {
-            [only] if !args.to.is_name() => println!("{}", serde_json::to_string_pretty(only)?),
-            all => println!("{}", serde_json::to_string_pretty(all)?),
-        }
-    } else {
-        for explanation in &explanations {
-            explanation.print();
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let explain = |to| explanation(to, &image.decide(ClassId(0), &to.flow()), &image, &geo);
+    Ok(Some(to.iter().map(explain).collect()))
 }
 
 fn image_of(policies: &[Policy], geo: &GeoSet) -> anyhow::Result<Image> {
@@ -126,126 +139,107 @@ fn image_of(policies: &[Policy], geo: &GeoSet) -> anyhow::Result<Image> {
     })?)
 }
 
-impl<'a> Explanation<'a> {
-    fn of(to: String, flow: &Flow, image: &'a Image, geo: &GeoSet) -> Self {
-        let decision: Decision = image.decide(ClassId(0), flow);
-        let rule = image.rule(decision.rule);
-        let located = geo.locate(flow.dst);
-        let unknown = located.special.is_none().then(|| "ZZ".to_owned());
-        let named = located
-            .answers
-            .iter()
-            .find(|answer| answer.location.country.is_some());
-        let database = named
-            .or(located.answers.first())
-            .map(|answer| answer.database.name.clone());
-        Self {
-            to,
-            verdict: verdict_name(decision.verdict),
-            would_deny: decision.would_deny,
-            reason: decision.reason.as_str(),
-            policy: rule.map(|rule| &*rule.policy.0),
-            rule: rule.map(|rule| rule.rule.as_deref().unwrap_or("default")),
-            action: rule.map(|rule| match rule.action {
-                Action::Allow => "allow",
-                Action::Deny => "deny",
-            }),
-            mode: rule.map(|rule| match rule.mode {
-                policy::Mode::Enforce => "enforce",
-                policy::Mode::Audit => "audit",
-            }),
-            file: rule.map(|rule| rule.at.file.to_path_buf()),
-            line: rule.map(|rule| rule.at.line),
-            column: rule.map(|rule| rule.at.column),
-            country: located
-                .country
-                .map(|country| country.to_string())
-                .or(unknown),
-            asn: located.asn.map(|asn| asn.0),
-            as_name: located.as_name.map(str::to_owned),
-            anycast: located.anycast,
-            range: located.special.map(crate::geo::SpecialRange::as_str),
-            judged: (located.judged != flow.dst).then(|| target::text(located.judged)),
-            database: database.unwrap_or_default(),
-            databases: located
-                .answers
-                .iter()
-                .map(|answer| DatabaseAnswer {
-                    name: answer.database.name.clone(),
-                    built: Timestamp::try_from(answer.database.built)
-                        .map_or_else(|_| "unknown".to_owned(), |built| built.to_string()),
-                    country: answer.location.country.map(|country| country.to_string()),
-                    asn: answer.location.asn.map(|asn| asn.0),
-                    anycast: answer.location.anycast,
-                })
-                .collect(),
-            countries_agree: located.countries_agree,
-        }
+fn print(explanation: &Explanation) {
+    let verdict = if explanation.would_deny {
+        "allow (audit: would deny)"
+    } else {
+        &explanation.verdict
+    };
+    println!("{}  {verdict}", explanation.to);
+    if let Some(workload) = &explanation.workload {
+        println!("  workload {workload}");
     }
-
-    fn print(&self) {
-        let verdict = if self.would_deny {
-            "allow (audit: would deny)"
-        } else {
-            self.verdict
-        };
-        println!("{}  {verdict}", self.to);
-        if let (Some(policy), Some(rule), Some(file)) = (&self.policy, &self.rule, &self.file) {
-            let line = self.line.unwrap_or_default();
-            println!(
-                "  because  rule `{rule}` of policy `{policy}`, {}:{line}",
-                file.display()
-            );
-        } else {
-            println!("  because  {}", self.reason);
-        }
-        if let Some(judged) = &self.judged {
-            println!("  judged   as {judged}, the address inside it");
-        }
-        let mut place = Vec::new();
-        place.extend(
-            self.range
-                .map(|range| format!("special-purpose range `{range}`, in no country")),
+    if let (Some(policy), Some(rule), Some(file)) =
+        (&explanation.policy, &explanation.rule, &explanation.file)
+    {
+        let line = explanation.line.unwrap_or_default();
+        println!(
+            "  because  rule `{rule}` of policy `{policy}`, {}:{line}",
+            file.display()
         );
-        place.extend(self.country.as_ref().map(|country| match country.as_str() {
-            "ZZ" => "country unknown (ZZ), so in no region".to_owned(),
-            country => format!("country {country}"),
-        }));
-        if self.anycast {
-            place.push("anycast, so in no region unless `anycast: allow`".to_owned());
-        }
-        if let Some(asn) = self.asn {
-            place.push(format!("AS{asn} {}", self.as_name.as_deref().unwrap_or("")));
-        }
-        println!("  place    {}", place.join("; "));
-        for DatabaseAnswer {
-            name,
-            built,
-            country,
-            ..
-        } in &self.databases
-        {
-            let country = country.as_deref().unwrap_or("does not know it");
-            println!(
-                "  database {name} of {}: {country}",
-                built.split('T').next().unwrap_or(built)
-            );
-        }
-        if !self.countries_agree {
-            println!("  note     the databases disagree; `agreement: all` asks for all of them");
-        }
+    } else {
+        println!("  because  {}", in_words(&explanation.reason));
+    }
+    if let Some(judged) = &explanation.judged {
+        println!("  judged   as {judged}, the address inside it");
+    }
+    let mut place = Vec::new();
+    place.extend(
+        explanation
+            .range
+            .as_ref()
+            .map(|range| format!("special-purpose range `{range}`, in no country")),
+    );
+    place.extend(
+        explanation
+            .country
+            .as_ref()
+            .map(|country| match country.as_str() {
+                "ZZ" => "country unknown (ZZ), so in no region".to_owned(),
+                country => format!("country {country}"),
+            }),
+    );
+    if explanation.anycast {
+        place.push("anycast, so in no region unless `anycast: allow`".to_owned());
+    }
+    if let Some(asn) = explanation.asn {
+        place.push(format!(
+            "AS{asn} {}",
+            explanation.as_name.as_deref().unwrap_or("")
+        ));
+    }
+    println!("  place    {}", place.join("; "));
+    for DatabaseAnswer {
+        name,
+        built,
+        country,
+        ..
+    } in &explanation.databases
+    {
+        let country = country.as_deref().unwrap_or("does not know it");
+        println!(
+            "  database {name} of {}: {country}",
+            built.split('T').next().unwrap_or(built)
+        );
+    }
+    if !explanation.countries_agree {
+        println!("  note     the databases disagree; `agreement: all` asks for all of them");
     }
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Allow => "allow",
-        Verdict::Deny => "deny",
-        Verdict::Hold => "hold",
+/// Decisions that no rule makes.
+fn in_words(reason: &str) -> &str {
+    match reason {
+        "untagged" => "untagged: neither the cgroup nor one above it is a workload",
+        "released" => "released: no policy selects the cgroup",
+        "unknown" => "unknown: the managed root decides for cgroups not yet looked at",
+        "isolated" => "isolated: the workload is refused everything but loopback",
+        other => other,
     }
 }
 
-/// The cgroup of an imagined flow.
-const NOBODY: CgroupId = CgroupId(0);
-/// The hook of an imagined flow.
-const HOOK: Hook = Hook::Connect;
+#[cfg(all(test, feature = "kernel"))]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::ExplainArgs;
+
+    fn parse(line: &str) -> Result<ExplainArgs, clap::Error> {
+        let command = ExplainArgs::augment_args(Command::new("explain")).no_binary_name(true);
+        let matches = command.try_get_matches_from(line.split(' '))?;
+        ExplainArgs::from_arg_matches(&matches)
+    }
+
+    #[test]
+    fn a_workload_or_policies_and_not_both() {
+        assert!(parse("--to 8.8.8.8 --policy a --policy b --geo c").is_ok());
+        assert!(parse("--to 8.8.8.8 --workload /a").is_ok());
+        for wrong in [
+            "--to 8.8.8.8",
+            "--to 8.8.8.8 --workload /a --policy b",
+            "--to 8.8.8.8 --workload /a --geo c",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -86,7 +86,19 @@ impl Image {
     /// Decides a flow of a workload of `class` as the kernel does, as long as it answers nobody.
     #[must_use]
     pub fn decide(&self, class: ClassId, flow: &Flow) -> Decision {
-        decide(&InMemory { image: self, class }, flow)
+        self.decide_tagged(Some(Tag::judged(class)), 0, flow)
+    }
+
+    /// The same for a cgroup with this tag, its own or that of its nearest tagged ancestor, at a
+    /// moment of `CLOCK_BOOTTIME` in nanoseconds.
+    #[must_use]
+    pub fn decide_tagged(&self, tag: Option<Tag>, now_ns: u64, flow: &Flow) -> Decision {
+        let tables = InMemory {
+            image: self,
+            tag,
+            now_ns,
+        };
+        decide(&tables, flow)
     }
 }
 
@@ -96,15 +108,16 @@ impl Pages for Image {
     }
 }
 
-/// An image, and a workload of one class.
+/// An image, and the tag of the cgroup whose flows are asked about.
 struct InMemory<'a> {
     image: &'a Image,
-    class: ClassId,
+    tag: Option<Tag>,
+    now_ns: u64,
 }
 
 impl Tables for InMemory<'_> {
     fn tag(&self, _flow: &Flow) -> Option<Tag> {
-        Some(Tag::judged(self.class))
+        self.tag
     }
 
     fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
@@ -116,6 +129,6 @@ impl Tables for InMemory<'_> {
     }
 
     fn now_ns(&self) -> u64 {
-        0
+        self.now_ns
     }
 }

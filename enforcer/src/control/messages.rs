@@ -1,5 +1,7 @@
 //! What is said. Fields are only ever added.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// The state of an instance.
@@ -160,4 +162,86 @@ pub struct Reloaded {
     pub generation: u64,
     /// Why the change was refused; the old image stays in force.
     pub error: Option<String>,
+}
+
+/// What `explain` asks of a daemon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainRequest {
+    /// Path of a cgroup below the cgroup2 mount.
+    pub workload: String,
+    /// Destinations, each `ADDR:PORT/PROTO`, or `ADDR/PROTO` for protocols without ports. The daemon
+    /// looks up no names.
+    pub to: Vec<String>,
+}
+
+/// One decision with all that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The destination, as in [`ExplainRequest::to`].
+    pub to: String,
+    /// The tagged cgroup that the decision is for; absent where policies were given instead, and
+    /// where neither the cgroup nor one above it is tagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<String>,
+    /// `allow`, `deny` or `hold`.
+    pub verdict: String,
+    /// Allowed only because the policy audits.
+    pub would_deny: bool,
+    /// Why.
+    pub reason: String,
+    /// The policy that decided.
+    pub policy: Option<String>,
+    /// `default` for the policy's default.
+    pub rule: Option<String>,
+    /// `allow` or `deny`.
+    pub action: Option<String>,
+    /// `enforce` or `audit`.
+    pub mode: Option<String>,
+    /// Where the rule stands.
+    pub file: Option<PathBuf>,
+    /// See [`Explanation::file`]; the first line is 1.
+    pub line: Option<u32>,
+    /// See [`Explanation::file`]; the first column is 1.
+    pub column: Option<u32>,
+    /// ISO 3166-1 code. `ZZ`: no database knows it. Absent for special-purpose ranges.
+    pub country: Option<String>,
+    /// Autonomous system.
+    pub asn: Option<u32>,
+    /// Its name.
+    pub as_name: Option<String>,
+    /// Announced from several places.
+    pub anycast: bool,
+    /// Special-purpose range.
+    pub range: Option<String>,
+    /// The address that was judged, where it is inside another.
+    pub judged: Option<String>,
+    /// The database that named the country.
+    pub database: String,
+    /// What each database says.
+    pub databases: Vec<DatabaseAnswer>,
+    /// All databases that know a country name the same.
+    pub countries_agree: bool,
+}
+
+/// What a database says of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseAnswer {
+    /// Its name.
+    pub name: String,
+    /// When it was built, RFC 3339; `unknown` beyond the year 9999.
+    pub built: String,
+    /// ISO 3166-1 code.
+    pub country: Option<String>,
+    /// Autonomous system.
+    pub asn: Option<u32>,
+    /// Announced from several places.
+    pub anycast: bool,
+}
+
+/// Why the daemon could not do what it was asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong and what to do.
+    pub error: String,
 }

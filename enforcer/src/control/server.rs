@@ -10,6 +10,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::StatusCode,
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -18,7 +19,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{Reloaded, Status};
+use super::{ExplainRequest, Explanation, Problem, Reloaded, Status};
 
 /// What the daemon is asked.
 pub enum Request {
@@ -26,6 +27,11 @@ pub enum Request {
     Status(oneshot::Sender<Status>),
     /// To read policies and databases again.
     Reload(oneshot::Sender<Reloaded>),
+    /// How destinations of a workload are decided.
+    Explain(
+        ExplainRequest,
+        oneshot::Sender<Result<Vec<Explanation>, Problem>>,
+    ),
 }
 
 /// The socket, removed when dropped.
@@ -62,6 +68,7 @@ impl Server {
         let routes = Router::new()
             .route("/v1/status", get(status))
             .route("/v1/reload", post(reload))
+            .route("/v1/explain", post(explain))
             .with_state(self.requests.clone());
         loop {
             // A failed accept is the caller's trouble (it hung up) or passes (no descriptors).
@@ -102,6 +109,18 @@ async fn reload(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Relo
     ask(&daemon, Request::Reload).await.map(Json)
 }
 
+async fn explain(
+    State(daemon): State<mpsc::Sender<Request>>,
+    Json(request): Json<ExplainRequest>,
+) -> Response {
+    let answer = ask(&daemon, |reply| Request::Explain(request, reply)).await;
+    match answer {
+        Ok(Ok(explanations)) => Json(explanations).into_response(),
+        Ok(Err(problem)) => (StatusCode::UNPROCESSABLE_ENTITY, Json(problem)).into_response(),
+        Err(status) => status.into_response(),
+    }
+}
+
 async fn ask<T>(
     daemon: &mpsc::Sender<Request>,
     request: impl FnOnce(oneshot::Sender<T>) -> Request,
@@ -110,4 +129,61 @@ async fn ask<T>(
     let sent = daemon.send(request(reply)).await;
     sent.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     answer.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::client::{CallError, send};
+
+    /// Asks over a socket and lets the daemon answer with `reply`.
+    fn exchange(
+        workload: &'static str,
+        reply: Result<Vec<Explanation>, Problem>,
+    ) -> Result<Vec<Explanation>, CallError> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let socket = directory.path().join("socket");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let (requests, mut asked) = mpsc::channel(1);
+            let server = Server::bind(&socket, requests).expect("bound");
+            let request = ExplainRequest {
+                workload: workload.to_owned(),
+                to: Vec::new(),
+            };
+            let socket = socket.clone();
+            let caller =
+                tokio::task::spawn_blocking(move || send(&socket, "/v1/explain", &request));
+            let daemon = async {
+                match asked.recv().await {
+                    Some(Request::Explain(request, answer)) => {
+                        assert_eq!(request.workload, workload);
+                        assert!(answer.send(reply).is_ok(), "the caller waits");
+                    }
+                    _ => panic!("another request"),
+                }
+                caller.await.expect("no panic")
+            };
+            tokio::select! {
+                () = server.serve() => unreachable!("it never returns"),
+                answer = daemon => answer,
+            }
+        })
+    }
+
+    #[test]
+    fn a_question_is_answered_or_refused_in_words() {
+        let none = exchange("/known", Ok(Vec::new()));
+        assert_eq!(none.expect("an answer"), []);
+        let problem = Problem {
+            error: "no such cgroup".to_owned(),
+        };
+        match exchange("/unknown", Err(problem)) {
+            Err(CallError::Problem(error)) => assert_eq!(error, "no such cgroup"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

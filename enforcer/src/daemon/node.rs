@@ -1,8 +1,11 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
+mod class_file;
+mod tell;
+
 use std::{
     collections::HashMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,14 +13,13 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{context::Known, reporter::Reporter, settings::Settings};
+use super::{reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
-    events::{DaemonEvent, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
     kernel::{Enforcement, Loading, PinDir},
-    policy::{self, Policy, PolicyName},
-    workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
+    policy::{self, Policy},
+    workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
 /// Deepest level at which the kernel programs find a tag.
@@ -73,7 +75,7 @@ impl Node {
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
         let mut node = Self {
-            classes: restore_classes(&state, classes),
+            classes: class_file::restore(&state, classes),
             settings,
             scope,
             cgroups,
@@ -133,7 +135,7 @@ impl Node {
         }
         let geo = Arc::new(geo);
         let loaded = self.compile(policies, geo).and_then(|loaded| {
-            store_classes(&self.state, &self.classes)?;
+            class_file::store(&self.state, &self.classes)?;
             Ok(loaded)
         });
         let loaded = match loaded {
@@ -188,7 +190,7 @@ impl Node {
         if self.classes.sets().len() != known {
             let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
             let loaded = self.compile(policies, geo)?;
-            store_classes(&self.state, &self.classes)?;
+            class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
             self.enforcement.publish(&loaded.image)?;
             self.generation = loaded.image.generation();
@@ -266,21 +268,6 @@ impl Node {
         Ok(tags.collect())
     }
 
-    /// Names everything for events.
-    pub fn introduce(&self, known: &mut Known) {
-        if let Some(loaded) = &self.loaded {
-            known.learn_image(&loaded.image);
-            known.learn_geo(Arc::clone(&loaded.geo));
-        }
-        for (cgroup, (_, assignment)) in &self.tags {
-            let workload = WorkloadInfo {
-                name: assignment.path.as_str().into(),
-                kind: WorkloadKind::Cgroup,
-            };
-            known.learn_workload(*cgroup, &assignment.path, workload);
-        }
-    }
-
     /// Directories whose changes matter.
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
@@ -305,33 +292,6 @@ impl Node {
             }
         };
         files.map(directory).collect()
-    }
-
-    /// What to tell when the daemon starts.
-    #[must_use]
-    pub fn started(&self) -> DaemonEvent {
-        let generation = self.generation;
-        if self.enforcement.is_adopted() {
-            DaemonEvent::Adopted { generation }
-        } else {
-            DaemonEvent::Started { generation }
-        }
-    }
-
-    /// What to tell of a reload.
-    #[must_use]
-    pub fn reloaded(&self) -> DaemonEvent {
-        let generation = self.generation;
-        match &self.last_error {
-            Some(error) => DaemonEvent::PoliciesRejected {
-                generation,
-                diagnostics: error.lines().map(str::to_owned).collect(),
-            },
-            None => DaemonEvent::PoliciesLoaded {
-                generation,
-                policies: self.policies().len() as u32,
-            },
-        }
     }
 
     /// Why the last change was refused.
@@ -360,6 +320,22 @@ impl Node {
             .map(|loaded| (&loaded.image, &*loaded.geo))
     }
 
+    /// The tag that holds for a cgroup, and the cgroup that has it: this one, or the nearest above.
+    ///
+    /// # Errors
+    /// There is no such cgroup, or the tags cannot be read.
+    pub fn nearest_tag(&self, cgroup: &Path) -> anyhow::Result<Option<(CgroupPath, Tag)>> {
+        let path = self.cgroups.path_of(cgroup)?;
+        // As the kernel programs look for it: the root holds for nobody but itself.
+        for path in cgroup2::upwards(&path) {
+            let id = self.cgroups.id(path)?;
+            if let Some(tag) = self.enforcement.tag_of(id)? {
+                return Ok(Some((path.to_owned(), tag)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Cgroup ids with their paths.
     #[must_use]
     pub fn paths(&self) -> HashMap<CgroupId, String> {
@@ -386,40 +362,3 @@ fn load(settings: &Settings) -> anyhow::Result<(Vec<Policy>, GeoSet)> {
     let geo = GeoSet::open(&settings.geo, settings.agreement.unwrap_or_default().into())?;
     Ok((loaded.policies, geo))
 }
-
-/// Classes as the last daemon numbered them. Numbers that are in force and of which nothing is known
-/// are set aside, so that no tag changes its meaning.
-fn restore_classes(state: &Path, in_force: u32) -> Classes {
-    let text = fs::read_to_string(state.join(CLASSES)).unwrap_or_default();
-    let mut sets: Vec<Vec<PolicyName>> = serde_json::from_str::<Vec<Vec<String>>>(&text)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|set| {
-            set.into_iter()
-                .map(|name| PolicyName(name.into()))
-                .collect()
-        })
-        .collect();
-    for number in sets.len()..in_force as usize {
-        // No policy can have this name, so the class permits nothing.
-        sets.push(vec![PolicyName(format!("(class {number})").into())]);
-    }
-    Classes::restore(sets)
-}
-
-fn store_classes(state: &Path, classes: &Classes) -> anyhow::Result<()> {
-    let names: Vec<Vec<&str>> = classes
-        .sets()
-        .iter()
-        .map(|set| set.iter().map(|name| &*name.0).collect())
-        .collect();
-    let path = state.join(CLASSES);
-    let fresh = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        fs::write(&fresh, serde_json::to_vec(&names)?)?;
-        fs::rename(&fresh, &path)
-    };
-    write().with_context(|| format!("write {}", path.display()))
-}
-
-const CLASSES: &str = "classes.json";

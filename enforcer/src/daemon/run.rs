@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     context::Known,
+    explain::of_workload,
     node::Node,
     reporter::{Reporter, RingBell},
     settings::Settings,
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     control::{
-        self, Reloaded,
+        self, Problem, Reloaded,
         server::{Request, Server},
     },
     events::{DaemonEvent, SinkSpec},
@@ -210,6 +211,12 @@ impl Daemon {
                     generation: self.node.generation(),
                     error: self.node.last_error().map(str::to_owned),
                 }));
+            }
+            Request::Explain(request, reply) => {
+                let answer = of_workload(&self.node, &request);
+                drop(reply.send(answer.map_err(|error| Problem {
+                    error: format!("{error:#}"),
+                })));
             }
         }
     }

@@ -43,7 +43,7 @@ pub(super) fn event() -> Event {
             proto: Proto::TCP,
             verdict: Verdict::Deny as u8,
             rule: RuleId(7),
-            generation: 0,
+            generation: 3,
         },
         at_ns: 5_000_000_000,
         generation: 3,

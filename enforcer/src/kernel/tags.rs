@@ -28,6 +28,14 @@ impl Tags {
         }
     }
 
+    pub(super) fn get(&self, cgroup: CgroupId) -> Result<Option<Tag>, KernelError> {
+        match self.0.get(&cgroup, 0) {
+            Ok(tag) => Ok(Some(tag)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(KernelError::map("read", names::TAGS)(error)),
+        }
+    }
+
     pub(super) fn all(&self) -> Result<Vec<(CgroupId, Tag)>, KernelError> {
         self.0
             .iter()

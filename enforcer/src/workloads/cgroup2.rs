@@ -1,9 +1,9 @@
 //! The cgroup2 tree.
 
 use std::{
-    fs, io,
+    fs, io, iter,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use enforcer_common::abi::CgroupId;
@@ -89,7 +89,10 @@ impl Cgroup2 {
             .or_else(|_| given.strip_prefix("/"));
         let relative = below.unwrap_or(given);
         let directory = self.mount.join(relative);
-        if !directory.is_dir() {
+        let climbs = relative
+            .components()
+            .any(|part| part == Component::ParentDir);
+        if climbs || !directory.is_dir() {
             return Err(CgroupError::Elsewhere {
                 path: given.into(),
                 mount: self.mount.clone(),
@@ -179,6 +182,12 @@ pub fn depth(path: &str) -> usize {
     path.split('/').filter(|part| !part.is_empty()).count()
 }
 
+/// A cgroup and those above it, nearest first, without the root unless it is the one given.
+pub fn upwards(path: &str) -> impl Iterator<Item = &str> {
+    iter::successors(Some(path), |path| Some(path.rsplit_once('/')?.0))
+        .filter(|path| !path.is_empty())
+}
+
 fn error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CgroupError {
     let path = path.to_owned();
     move |source| CgroupError::Io {
@@ -231,6 +240,14 @@ mod tests {
         assert_eq!(mount_of(hybrid), Some("/sys/fs/cgroup/unified".into()));
         assert_eq!(mount_of(legacy), None);
         assert_eq!(mount_of(blank), Some("/mnt/a b".into()));
+    }
+
+    #[test]
+    fn upwards_ends_below_the_root() {
+        let above = |path| upwards(path).collect::<Vec<_>>();
+        assert_eq!(above("/a/b"), ["/a/b", "/a"]);
+        assert_eq!(above("/a"), ["/a"]);
+        assert_eq!(above("/"), ["/"]);
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! What a node tells the lower line of itself.
+
+use std::sync::Arc;
+
+use super::Node;
+use crate::{
+    daemon::context::Known,
+    events::{DaemonEvent, WorkloadInfo, WorkloadKind},
+};
+
+impl Node {
+    /// Names everything for events.
+    pub fn introduce(&self, known: &mut Known) {
+        if let Some(loaded) = &self.loaded {
+            known.learn_image(&loaded.image);
+            known.learn_geo(Arc::clone(&loaded.geo));
+        }
+        for (cgroup, (_, assignment)) in &self.tags {
+            let workload = WorkloadInfo {
+                name: assignment.path.as_str().into(),
+                kind: WorkloadKind::Cgroup,
+            };
+            known.learn_workload(*cgroup, &assignment.path, workload);
+        }
+    }
+
+    /// What to tell when the daemon starts.
+    #[must_use]
+    pub fn started(&self) -> DaemonEvent {
+        let generation = self.generation;
+        if self.enforcement.is_adopted() {
+            DaemonEvent::Adopted { generation }
+        } else {
+            DaemonEvent::Started { generation }
+        }
+    }
+
+    /// What to tell of a reload.
+    #[must_use]
+    pub fn reloaded(&self) -> DaemonEvent {
+        let generation = self.generation;
+        match &self.last_error {
+            Some(error) => DaemonEvent::PoliciesRejected {
+                generation,
+                diagnostics: error.lines().map(str::to_owned).collect(),
+            },
+            None => DaemonEvent::PoliciesLoaded {
+                generation,
+                policies: self.policies().len() as u32,
+            },
+        }
+    }
+}
