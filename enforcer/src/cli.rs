@@ -14,7 +14,7 @@ mod run;
 #[cfg(feature = "kernel")]
 mod status;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -79,7 +79,10 @@ enum GeoVerb {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     #[cfg(feature = "kernel")]
     if !matches!(cli.verb, Verb::Exec(_) | Verb::Run(_)) {
         die_with_the_pipe();
@@ -99,6 +102,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure)
         }
     }
+}
+
+/// Says what is wrong with the arguments, or prints the help that was asked for. `exec` has a status
+/// of its own for its failures: 2 might be the command's.
+fn usage(error: &clap::Error) -> ExitCode {
+    let mut words = env::args_os().take_while(|word| word != "--");
+    let code = match error.exit_code() {
+        0 => 0,
+        _ if words.any(|word| word == "exec") => 125,
+        code => code as u8,
+    };
+    // Where nobody reads, the status is all there is to say.
+    let _ = error.print();
+    ExitCode::from(code)
 }
 
 /// `enforcer status | head` ends quietly, as other commands do. What keeps something going must not

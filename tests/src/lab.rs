@@ -26,7 +26,7 @@ use std::{
 use anyhow::{Context, ensure};
 
 pub use arrival::Arrival;
-pub use cgroup::{Cgroup, PREFIX, mount};
+pub use cgroup::{Cgroup, PREFIX, mount, wait_until_empty};
 pub use confined::{Confined, ConfinedRun};
 pub use event::{Refusal, assert_fields, assert_there};
 pub use event_file::EventFile;

@@ -50,12 +50,24 @@ const V6_HEADER: usize = 40;
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
 
-/// Source and destination alone.
+/// The source alone.
 #[inline(always)]
-fn addresses(ctx: &SkBuffContext) -> Result<(Addr, Addr), Fault> {
+fn source(ctx: &SkBuffContext) -> Result<Addr, Fault> {
+    address(ctx, 12, 8)
+}
+
+/// The destination alone.
+#[inline(always)]
+fn destination(ctx: &SkBuffContext) -> Result<Addr, Fault> {
+    address(ctx, 16, 24)
+}
+
+/// The address at one place of an IPv4 header and another of an IPv6 header.
+#[inline(always)]
+fn address(ctx: &SkBuffContext, v4: usize, v6: usize) -> Result<Addr, Fault> {
     match load::<u8>(ctx, 0)? >> 4 {
-        4 => Ok((Addr::from_v4(load(ctx, 12)?), Addr::from_v4(load(ctx, 16)?))),
-        6 => Ok((Addr::from_v6(load(ctx, 8)?), Addr::from_v6(load(ctx, 24)?))),
+        4 => Ok(Addr::from_v4(load(ctx, v4)?)),
+        6 => Ok(Addr::from_v6(load(ctx, v6)?)),
         _ => Err(Fault::BadPacket),
     }
 }
@@ -63,7 +75,7 @@ fn addresses(ctx: &SkBuffContext) -> Result<(Addr, Addr), Fault> {
 /// Sender of an incoming UDP packet, from a header without options: what has any is not remembered.
 #[inline(always)]
 pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
-    let (src, _) = addresses(ctx).ok()?;
+    let src = source(ctx).ok()?;
     let at = match load::<u8>(ctx, 0).ok()? {
         0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => V4_HEADER,
         first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => V6_HEADER,
@@ -76,7 +88,7 @@ pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
 /// The flow of a packet that [`parse`] refused, for its event.
 #[inline(always)]
 pub fn unreadable(ctx: &SkBuffContext) -> Flow {
-    let (_, dst) = addresses(ctx).unwrap_or((UNKNOWN, UNKNOWN));
+    let dst = destination(ctx).unwrap_or(UNKNOWN);
     Flow {
         subject: ctx.cgroup(),
         dst,
@@ -317,21 +329,22 @@ impl Context for SkBuffContext {
 
     #[inline(always)]
     fn local_port(&self) -> Port {
-        let socket = self.socket();
-        // SAFETY: the verifier checks every read of the context and of the socket.
-        unsafe {
-            // A raw socket keeps its protocol where others keep the port.
-            if !socket.is_null() && (*socket).type_ == SOCK_RAW {
-                return Port(0);
-            }
-            Port((*self.skb.skb).local_port as u16)
-        }
+        // SAFETY: the verifier checks every read of the context.
+        Port(unsafe { (*self.skb.skb).local_port } as u16)
     }
 
     #[inline(always)]
     fn source(&self) -> (Addr, Port) {
-        let (src, _) = addresses(self).unwrap_or((UNKNOWN, UNKNOWN));
-        (src, self.local_port())
+        let src = source(self).unwrap_or(UNKNOWN);
+        let socket = self.socket();
+        // A raw socket keeps its protocol where others keep the port.
+        // SAFETY: the verifier checks every read of the socket.
+        let port = if !socket.is_null() && unsafe { (*socket).type_ } == SOCK_RAW {
+            Port(0)
+        } else {
+            self.local_port()
+        };
+        (src, port)
     }
 
     #[inline(always)]

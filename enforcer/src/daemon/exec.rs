@@ -184,15 +184,27 @@ impl Cage {
                 kind: WorkloadKind::Exec,
             },
         );
-        let outcome = match Reporter::new(&mut self.enforcement, known, sinks) {
-            Ok(mut reporter) => match self.spawn(&command)? {
-                Ok(child) => Ok(Outcome::Exited(self.attend(child, &mut reporter).await?)),
-                Err(outcome) => Ok(outcome),
-            },
-            Err(error) => Err(error),
-        };
+        let outcome = self.confine(&command, known, sinks).await;
         self.leave();
         outcome
+    }
+
+    async fn confine(
+        &mut self,
+        command: &[OsString],
+        known: Known,
+        sinks: &[SinkSpec],
+    ) -> anyhow::Result<Outcome> {
+        let mut reporter = Reporter::new(&mut self.enforcement, known, sinks)?;
+        // From here on a signal is the command's: it must not end what cleans up after it.
+        let signals = Signals::new()?;
+        match self.spawn(command)? {
+            Ok(child) => {
+                let status = self.attend(child, &mut reporter, signals).await?;
+                Ok(Outcome::Exited(status))
+            }
+            Err(outcome) => Ok(outcome),
+        }
     }
 
     /// Starts the command inside the cgroup, with no descriptor but the standard three.
@@ -225,9 +237,9 @@ impl Cage {
         &mut self,
         mut child: Child,
         reporter: &mut Reporter,
+        mut signals: Signals,
     ) -> anyhow::Result<ExitStatus> {
         let bell = RingBell::new(reporter)?;
-        let mut signals = Signals::new()?;
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let status = loop {

@@ -190,19 +190,3 @@ fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
     }
     false
 }
-
-#[cfg(test)]
-mod tests {
-    use super::HOOKS_OBJECT;
-
-    /// Functions that the compiler thinks unlikely go to `.text.unlikely.`, and the loader resolves
-    /// calls of them to whatever stands at the same place of `.text`.
-    #[test]
-    fn every_function_stands_in_text() {
-        let stray = HOOKS_OBJECT.windows(6).any(|bytes| bytes == b".text.");
-        assert!(
-            !stray,
-            "a function of the object stands outside .text: is one `#[cold]`?"
-        );
-    }
-}

@@ -152,7 +152,11 @@ pub(super) fn remove(cgroup: &Path) -> anyhow::Result<()> {
     remove_tree(cgroup)
 }
 
-fn wait_until_empty(cgroup: &Path) -> anyhow::Result<()> {
+/// Waits until no process is in a cgroup or below it.
+///
+/// # Errors
+/// Processes remain for ten seconds.
+pub fn wait_until_empty(cgroup: &Path) -> anyhow::Result<()> {
     let mut events = File::open(cgroup.join("cgroup.events"))?;
     let patience = PollTimeout::try_from(Duration::from_secs(10))?;
     loop {
