@@ -2,7 +2,7 @@ use super::{
     decision::{Decision, Reason, Verdict},
     flow::Flow,
 };
-use crate::abi::{Addr, CgroupId, Hook, Port, Ports, Proto, RuleId};
+use crate::abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
 
 /// A flow and what was decided, as the traced programs log it: in plain numbers, which is all that
 /// a global function of theirs can take.
@@ -61,6 +61,8 @@ impl Trace {
                 rule: RuleId(u16::from_be_bytes([rule_hi, rule_lo])),
                 would_deny: verdict & 0x80 != 0,
                 generation: u16::from_be_bytes([image_hi, image_lo]),
+                // Not among the words: who traces asks for rules.
+                class: ClassId(0),
             },
         })
     }
