@@ -4,14 +4,14 @@ use core::arch::asm;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
-    abi::{ClassId, Counter, FlowCount, FlowKey, Port, RuleId},
-    verdict::{Decision, Flow, Reason, Tables, Verdict},
+    abi::{Counter, FlowCount, FlowKey, Port, RuleId},
+    verdict::{Decision, Flow, Reason, Verdict},
 };
 
 use crate::{
     flow::Context,
     maps::{COUNTED_RULES, COUNTERS, DECISIONS, EVENTS, FLOWS},
-    tables::{KernelTables, generation, now_ns},
+    tables::{generation, now_ns},
 };
 
 /// Counts the decision; a refusal also counts for its flow, and the first of a flow is an event.

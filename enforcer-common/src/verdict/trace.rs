@@ -99,6 +99,7 @@ mod tests {
                     rule: RuleId(0xfffe),
                     would_deny: true,
                     generation: 0x8001,
+                    class: ClassId(0),
                 },
             };
             assert_eq!(Trace::from_words(trace.words()), Some(trace));
