@@ -1,4 +1,4 @@
-//! Builds the kernel programs and leaves the objects in `OUT_DIR` for `kernel::object` to embed.
+//! Builds the kernel programs and leaves the objects in `OUT_DIR` for `kernel` to embed.
 
 use std::{
     env, fs,
@@ -18,8 +18,30 @@ fn main() {
         return;
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    // TARGET/PROFILE/build/PACKAGE-HASH/out: one place for all profiles, or each would build `core`.
-    let bpf = out.ancestors().nth(4).unwrap_or(&out).join("bpf");
+    if let Err(error) = objects(&out) {
+        eprintln!("{error}");
+        exit(1);
+    }
+    println!("cargo::metadata=dir={}", out.display());
+}
+
+fn objects(out: &Path) -> Result<(), String> {
+    build(out, &[])?;
+    keep(out, "enforcer-hooks", "enforcer-hooks")?;
+    keep(out, "enforcer-parity", "enforcer-parity")?;
+    keep(out, "enforcer-rivals", "enforcer-rivals")?;
+    // It has the name of the plain object, which is out of its way by now.
+    build(out, &["--bin", "enforcer-hooks", "--features", "trace"])?;
+    keep(out, "enforcer-hooks", "enforcer-hooks-trace")
+}
+
+/// `TARGET/bpf`, from `TARGET/PROFILE/build/PACKAGE-HASH/out`: one place for all profiles, or each
+/// would build `core`.
+fn target(out: &Path) -> PathBuf {
+    out.ancestors().nth(4).unwrap_or(out).join("bpf")
+}
+
+fn build(out: &Path, options: &[&str]) -> Result<(), String> {
     let mut build = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
     build
         .args([
@@ -30,45 +52,41 @@ fn main() {
             "--target",
             TARGET,
         ])
+        .args(options)
         .args(["-Z", "build-std=core", "--target-dir"])
-        .arg(&bpf)
+        .arg(target(out))
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags())
         .env_remove("RUSTC")
         .env_remove("RUSTC_WORKSPACE_WRAPPER");
-    if env::var_os("CARGO_FEATURE_TRACE").is_some() {
-        build.args(["--features", "trace"]);
-    }
     match build.status() {
-        Ok(status) if status.success() => {}
-        outcome => {
-            eprintln!("{build:?}: {outcome:?}");
-            eprintln!("The kernel programs need rust-src and bpf-linker: run `cargo xtask setup`.");
-            exit(1);
-        }
+        Ok(status) if status.success() => Ok(()),
+        outcome => Err(format!(
+            "{build:?}: {outcome:?}\n\
+             The kernel programs need rust-src and bpf-linker: run `cargo xtask setup`."
+        )),
     }
-    for object in ["enforcer-hooks", "enforcer-parity", "enforcer-rivals"] {
-        let built = bpf.join(TARGET).join("release").join(object);
-        let bytes = match fs::read(&built) {
-            Ok(bytes) => bytes,
-            Err(error) => panic!("read {}: {error}", built.display()),
-        };
-        refuse_second_text(object, &bytes);
-        if let Err(error) = fs::write(out.join(object), bytes) {
-            panic!("write {object}: {error}");
-        }
-    }
-    println!("cargo::metadata=dir={}", out.display());
+}
+
+/// Leaves a built object where `kernel` embeds it from.
+fn keep(out: &Path, object: &str, name: &str) -> Result<(), String> {
+    let built = target(out).join(TARGET).join("release").join(object);
+    let bytes = fs::read(&built).map_err(|error| format!("read {}: {error}", built.display()))?;
+    refuse_second_text(object, &bytes)?;
+    fs::write(out.join(name), bytes).map_err(|error| format!("write {name}: {error}"))
 }
 
 /// aya 0.14 remembers the functions that it has linked by their offset alone. Of two at one offset of
 /// two sections it calls the first for the second: a verdict from whatever function that is.
 /// `#[cold]` makes such a section.
-fn refuse_second_text(object: &str, bytes: &[u8]) {
+fn refuse_second_text(object: &str, bytes: &[u8]) -> Result<(), String> {
     let second = b".text.";
     if bytes.windows(second.len()).any(|window| window == second) {
-        panic!("{object} has functions in a section beside .text: leave `#[cold]` out");
+        return Err(format!(
+            "{object} has functions in a section beside .text: leave `#[cold]` out"
+        ));
     }
+    Ok(())
 }
 
 /// Debug info becomes BTF; the linker is the one of the environment, of PATH, or of cargo.

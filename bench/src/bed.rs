@@ -33,10 +33,3 @@ impl Bed {
         }
     }
 }
-
-/// Directory of the files of one bench, gone with it.
-pub(crate) fn directory() -> Result<tempfile::TempDir> {
-    Ok(tempfile::Builder::new()
-        .prefix("enforcer-bench")
-        .tempdir()?)
-}

@@ -3,23 +3,26 @@
 //! It is told what to do in lines of JSON. One process does every run, of the base and of what is
 //! compared with it: same memory, same CPU, same code.
 
+mod flood;
 mod orders;
 mod peer;
 mod work;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fs::{self, File},
-    io::{BufRead as _, Write as _, stdin, stdout},
+    io::{self, BufRead as _, Write as _, stdin, stdout},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
 use enforcer_tests::lab;
-use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, setns};
-use nix::unistd::Pid;
+use nix::{
+    sched::{CloneFlags, CpuSet, sched_setaffinity, setns},
+    unistd::Pid,
+};
 
-pub(crate) use orders::{Answer, Client, Load, Order, Place, Work};
+pub(crate) use orders::{Answer, Client, Load, Order, Place, Task, Work};
 
 use self::{peer::Peer, work::Addresses};
 
@@ -30,10 +33,16 @@ use self::{peer::Peer, work::Addresses};
 pub(crate) fn serve() -> Result<()> {
     let mut worker = Worker::new()?;
     for line in stdin().lock().lines() {
-        let order = serde_json::from_str(&line?).context("no order")?;
-        let answer = worker
-            .obey(&order)
-            .unwrap_or_else(|error| Answer::Failed(format!("{error:#}")));
+        let line = line?;
+        // The line that ended a flood.
+        if line.is_empty() {
+            continue;
+        }
+        let answer = match serde_json::from_str(&line).context("no order")? {
+            Order::Do(task) => worker.work(&task),
+            Order::Rest => worker.rest(),
+        };
+        let answer = answer.unwrap_or_else(|error| Answer::Failed(format!("{error:#}")));
         let mut line = serde_json::to_vec(&answer)?;
         line.push(b'\n');
         stdout().lock().write_all(&line)?;
@@ -45,6 +54,7 @@ struct Worker {
     /// Where it was started: what it opens for the peer belongs to no cgroup under test.
     home: PathBuf,
     cgroup: PathBuf,
+    /// Empty when it may be any.
     namespace: PathBuf,
     peers: HashMap<PathBuf, Peer>,
     addresses: HashMap<PathBuf, Addresses>,
@@ -63,35 +73,50 @@ impl Worker {
         })
     }
 
-    fn obey(&mut self, order: &Order) -> Result<Answer> {
+    fn work(&mut self, task: &Task) -> Result<Answer> {
         let Place {
             cgroup,
             client,
             peer,
-        } = &order.place;
+        } = &task.place;
         if !self.peers.contains_key(peer) {
-            let home = self.home.clone();
-            self.enter_cgroup(&home)?;
+            self.go_home()?;
             self.enter_namespace(peer)?;
             self.peers.insert(peer.clone(), Peer::open()?);
-        }
-        if !self.addresses.contains_key(&order.destinations) {
-            let read = Addresses::read(&order.destinations)?;
-            self.addresses.insert(order.destinations.clone(), read);
         }
         self.enter_namespace(client)?;
         self.enter_cgroup(cgroup)?;
         let peer = &self.peers[peer];
-        let addresses = self
-            .addresses
-            .get_mut(&order.destinations)
-            .context("addresses were read above")?;
-        match order.work {
-            Work::Time { load, batches } => {
+        let addresses = match self.addresses.entry(task.destinations.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Addresses::read(&task.destinations)?),
+        };
+        match &task.work {
+            &Work::Time { load, batches } => {
                 work::time(load, batches, addresses, peer).map(Answer::Timed)
             }
             Work::Probe => work::probe(addresses).map(Answer::Permitted),
+            Work::Flood { sends, outside } => {
+                // As any other program: what swaps needs this CPU, too, to see that it moves on.
+                set_priority(libc::SCHED_OTHER)?;
+                let flooded = flood::run(*sends, addresses, &mut Addresses::read(outside)?);
+                set_priority(libc::SCHED_FIFO)?;
+                flooded.map(Answer::Flooded)
+            }
         }
+    }
+
+    /// Leaves everything: namespaces may go now, and others may get their names.
+    fn rest(&mut self) -> Result<Answer> {
+        self.go_home()?;
+        self.peers.clear();
+        self.namespace = PathBuf::new();
+        Ok(Answer::Rested)
+    }
+
+    fn go_home(&mut self) -> Result<()> {
+        let home = self.home.clone();
+        self.enter_cgroup(&home)
     }
 
     fn enter_cgroup(&mut self, cgroup: &Path) -> Result<()> {
@@ -124,11 +149,18 @@ fn stay_on_first_cpu() -> Result<()> {
     let mut first = CpuSet::new();
     first.set(0)?;
     sched_setaffinity(Pid::from_raw(0), &first).context("stay on the first CPU")?;
-    let priority = libc::sched_param { sched_priority: 1 };
-    // SAFETY: the parameter outlives the call.
-    let refused = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &priority) } != 0;
-    if refused {
-        eprintln!("note: no real-time priority here; other programs disturb the runs more");
+    if let Err(error) = set_priority(libc::SCHED_FIFO) {
+        eprintln!("note: {error}; other programs disturb the runs more");
     }
     Ok(())
+}
+
+fn set_priority(policy: libc::c_int) -> io::Result<()> {
+    let sched_priority = i32::from(policy == libc::SCHED_FIFO);
+    let parameter = libc::sched_param { sched_priority };
+    // SAFETY: the parameter outlives the call.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }

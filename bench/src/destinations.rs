@@ -12,6 +12,8 @@ use fastrand::Rng;
 
 /// Addresses of a list: more than caches hold.
 const ADDRESSES: usize = 1 << 18;
+/// Addresses outside: enough to see that they are refused.
+const OUTSIDE: usize = 1 << 12;
 
 /// Networks with a country, not overlapping: what the lists of all countries are together.
 pub(crate) struct Networks(pub(crate) Vec<Cidr>);
@@ -50,6 +52,46 @@ impl Networks {
             }
         }
         Self(networks)
+    }
+
+    /// `count` of them, spread over all.
+    pub(crate) fn sample(&self, count: usize) -> Self {
+        let mut rng = Rng::with_seed(2);
+        let mut chosen = rng.choose_multiple(self.0.iter(), count);
+        chosen.sort_unstable();
+        Self(chosen.into_iter().copied().collect())
+    }
+
+    /// Whether an address is in one of them.
+    fn contain(&self, address: u128) -> bool {
+        let after = self
+            .0
+            .partition_point(|network| network.bounds().0 <= address);
+        after > 0 && self.0[after - 1].bounds().1 >= address
+    }
+
+    /// Writes ordinary addresses of the same family that are in none of them.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(crate) fn write_outside(&self, path: &Path) -> Result<()> {
+        let is_v4 = self.0.first().is_some_and(|network| network.is_v4());
+        // Global unicast, where IPv6 is concerned.
+        let whole = if is_v4 {
+            0..1 << 32
+        } else {
+            1 << 125..1 << 126
+        };
+        let mut rng = Rng::with_seed(3);
+        let mut bytes = Vec::new();
+        while bytes.len() < OUTSIDE * 16 {
+            let number = rng.u128(whole.clone());
+            let address = addr(number, is_v4);
+            if !self.contain(number) && is_ordinary(address) {
+                bytes.extend(address.octets());
+            }
+        }
+        fs::write(path, bytes).with_context(|| path.display().to_string())
     }
 
     /// Writes addresses for the client, drawn evenly over the networks.
@@ -153,6 +195,16 @@ mod tests {
         let drawn = Networks(of_one).draw(100).unwrap();
         let expected = addr(0x0808_0800, true).octets();
         assert!(drawn.iter().all(|octets| octets[..15] == expected[..15]));
+    }
+
+    #[test]
+    fn the_bounds_of_a_network_are_in_it() {
+        let mut of_one = Vec::new();
+        split(0x0808_0800, 0x0808_08ff, 32, &mut of_one);
+        let networks = Networks(of_one);
+        let inside = [0x0808_07ff, 0x0808_0800, 0x0808_08ff, 0x0808_0900];
+        let inside = inside.map(|address| networks.contain(address));
+        assert_eq!(inside, [false, true, true, false]);
     }
 
     #[test]

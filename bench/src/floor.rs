@@ -36,7 +36,7 @@ impl Floor {
     /// Without root.
     pub(crate) fn new() -> Result<Self> {
         let cgroup = Cgroup::new("floor")?;
-        let mut programs = Ebpf::load(RIVALS).context("load the bench's programs")?;
+        let mut programs = object()?;
         attach(&mut programs, &FLOOR, &cgroup)?;
         Ok(Self { cgroup, programs })
     }
@@ -56,6 +56,11 @@ impl Floor {
             .filter(|(name, _)| FLOOR.contains(name));
         Ok(loaded.filter_map(program).collect::<Result<_, _>>()?)
     }
+}
+
+/// The bench's own programs, none of them attached.
+pub(crate) fn object() -> Result<Ebpf> {
+    Ebpf::load(RIVALS).context("load the bench's programs")
 }
 
 /// Attaches programs for as long as `object` lives.

@@ -7,14 +7,22 @@ mod bed;
 mod client;
 mod destinations;
 mod floor;
+mod growth;
 mod hooks;
+mod machine;
+mod memory;
+mod outcome;
 mod own;
 mod pairs;
 mod quartiles;
+mod report;
+mod rivals;
 mod run;
+mod start;
+mod swap;
 mod table;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 
@@ -22,8 +30,27 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "enforcer-bench", disable_help_subcommand = true)]
 enum Verb {
-    /// The rows that must hold, beside the alternatives: under three minutes
-    Quick,
+    /// Measure, print, and write the result
+    Run {
+        scale: run::Scale,
+        /// Where cargo builds: the result goes to `bench/result.json` there
+        #[arg(long, default_value = "target")]
+        target: PathBuf,
+    },
+    /// Write docs/performance.md from the last result
+    Report {
+        /// Where cargo builds
+        #[arg(long, default_value = "target")]
+        target: PathBuf,
+    },
+    /// Nothing but one load under enforcer, to be looked at with perf
+    Profile {
+        /// What to send
+        load: client::Load,
+        /// For how long
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
     /// Send what the bench says on standard input (started by the bench itself)
     #[command(hide = true)]
     Client,
@@ -31,7 +58,9 @@ enum Verb {
 
 fn main() -> ExitCode {
     let outcome = match Verb::parse() {
-        Verb::Quick => run::quick(),
+        Verb::Run { scale, target } => run::bench(scale, &target),
+        Verb::Report { target } => report::write(&target),
+        Verb::Profile { load, seconds } => run::profile(load, Duration::from_secs(seconds)),
         Verb::Client => client::serve(),
     };
     match outcome {

@@ -1,81 +1,231 @@
 //! What is run, in which order.
 
-use std::path::Path;
+mod compare;
 
-use anyhow::{Result, ensure};
-use enforcer::geo::{Agreement, GeoSet};
-use enforcer_tests::lab::Cgroup;
-
-use crate::{
-    bed::{self, Bed},
-    client::{Client, Load},
-    destinations::Networks,
-    floor::Floor,
-    hooks::{self, Counted},
-    own::{self, Own},
-    pairs::{self, Effort, Subject},
-    table,
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-/// The rows that must hold, beside the alternatives.
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use enforcer::{
+    geo::{Agreement, GeoSet},
+    kernel::Object,
+    policy::Policy,
+};
+use enforcer_tests::lab::Cgroup;
+use tempfile::TempDir;
+
+use crate::{
+    bed::Bed,
+    client::{Client, Load},
+    destinations::Networks,
+    growth::{self, Steps},
+    machine::Machine,
+    memory::Memory,
+    outcome::{Outcome, Verified},
+    own::{self, Own},
+    pairs::{self, Effort},
+    report, start, swap, table,
+};
+
+/// How much to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scale {
+    /// The rows that must hold, beside the alternatives: under three minutes
+    Quick,
+    /// Everything, more often, with lists of several sizes: under thirty minutes
+    Full,
+}
+
+impl Scale {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Full => "full",
+        }
+    }
+
+    fn effort(self) -> Effort {
+        match self {
+            Self::Quick => Effort {
+                pairs: 15,
+                rounds: 30,
+            },
+            Self::Full => Effort {
+                pairs: 31,
+                rounds: 120,
+            },
+        }
+    }
+
+    /// Sizes of the lists of the others, beside the world.
+    fn lists(self) -> &'static [usize] {
+        match self {
+            Self::Quick => &[],
+            Self::Full => &[10, 1000, 100_000],
+        }
+    }
+
+    fn growth(self) -> Steps<'static> {
+        match self {
+            Self::Quick => Steps {
+                policies: &[1, 252, 1000],
+                cidrs: &[10, 100_000],
+            },
+            Self::Full => Steps {
+                policies: &[1, 100, 252, 1000],
+                cidrs: &[10, 10_000, 100_000, 1_000_000],
+            },
+        }
+    }
+
+    fn swaps(self) -> (usize, u64) {
+        match self {
+            Self::Quick => (10, 200_000),
+            Self::Full => (60, 1_200_000),
+        }
+    }
+
+    fn starts(self) -> usize {
+        match self {
+            Self::Quick => 3,
+            Self::Full => 11,
+        }
+    }
+}
+
+/// What every part of a bench needs.
+struct Stage {
+    directory: TempDir,
+    geo: GeoSet,
+    policies: Vec<Policy>,
+    client: Client,
+    bed: Bed,
+    base: Cgroup,
+}
+
+impl Stage {
+    fn new() -> Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("enforcer-bench")
+            .tempdir()?;
+        let geo = GeoSet::open(&[], Agreement::All)?;
+        let policies = own::whole_world(&geo, directory.path())?;
+        Ok(Self {
+            directory,
+            geo,
+            policies,
+            client: Client::start()?,
+            bed: Bed::new()?,
+            base: Cgroup::new("base")?,
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Files of addresses inside and outside of `networks`.
+    fn addresses(&self, networks: &Networks, name: &str) -> Result<(PathBuf, PathBuf)> {
+        let (inside, outside) = (self.path(name), self.path(&format!("{name}-outside")));
+        networks.write_addresses(&inside)?;
+        networks.write_outside(&outside)?;
+        Ok((inside, outside))
+    }
+}
+
+/// Measures, prints, and writes the results below `target`.
 ///
 /// # Errors
 /// The bench cannot be set up, or a verdict is wrong.
-pub(crate) fn quick() -> Result<()> {
-    let directory = bed::directory()?;
-    let geo = GeoSet::open(&[], Agreement::All)?;
-    let (v4, v6) = (directory.path().join("v4"), directory.path().join("v6"));
-    Networks::v4(&geo.databases[0]).write_addresses(&v4)?;
-    Networks::v6(&geo.databases[0]).write_addresses(&v6)?;
-    let mut client = Client::start()?;
-    let bed = Bed::new()?;
-    let (base, again) = (Cgroup::new("base")?, Cgroup::new("again")?);
-    let floor = Floor::new()?;
-    let policies = own::whole_world(&geo, directory.path())?;
-    let own = Own::new("world", &own::image(&policies, &geo)?)?;
-    println!("{:?}", own.usage);
-    let subjects = |to: &Path| {
-        let subject = |name: &str, cgroup: &Cgroup| Subject {
-            name: name.to_owned(),
-            place: bed.place(cgroup),
-            destinations: to.into(),
-        };
-        [
-            subject("nothing again (A/A)", &again),
-            subject("empty programs at every hook", &floor.cgroup),
-            subject("enforcer, all hooks, world database", &own.cgroup),
-        ]
+pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
+    let machine = Machine::here()?;
+    let mut stage = Stage::new()?;
+    let effort = scale.effort();
+    let live = compare::run(&mut stage, scale.lists(), effort)?;
+
+    let (inside, outside) = (stage.path("v4"), stage.path("v4-outside"));
+    let known = (&*stage.policies, &stage.geo);
+    eprintln!("==> growth: what a verdict costs when there is more to decide");
+    let growth = growth::measure(
+        &mut stage.client,
+        (&stage.bed, &stage.base),
+        known,
+        &inside,
+        (&scale.growth(), effort),
+    )?;
+    for comparison in &growth {
+        print!("{}", table::comparison(comparison));
+    }
+    eprintln!("==> swap: one world database after the other under traffic");
+    let client = &mut stage.client;
+    let swap = swap::measure(
+        client,
+        &stage.bed,
+        known,
+        (&inside, &outside),
+        scale.swaps(),
+    )?;
+    print!("{}", table::swap(&swap));
+    eprintln!("==> start: from nothing to enforcing");
+    let start = start::measure(&stage.policies, stage.directory.path(), scale.starts())?;
+    print!("{}", table::start(&start));
+    let memory = Memory::measure(&stage.policies, &stage.geo)?;
+    print!("{}", table::memory(&memory));
+    let verifier = verifier()?;
+    print!("{}", table::verifier(&verifier));
+    let outcome = Outcome {
+        scale: scale.name().to_owned(),
+        machine,
+        world: live.world,
+        comparisons: live.comparisons,
+        growth,
+        hooks: live.hooks,
+        loading: live.loading,
+        start,
+        swap,
+        memory,
+        verifier,
+        skipped: live.skipped,
     };
-    let effort = Effort {
-        pairs: 15,
-        rounds: 60,
-    };
-    for (family, to) in [("IPv4", &v4), ("IPv6", &v6)] {
-        let subjects = subjects(to);
-        for subject in &subjects {
-            let permitted = client.probe(&subject.place, &subject.destinations)?;
-            let refused = permitted.iter().filter(|permitted| !**permitted).count();
-            ensure!(refused == 0, "{} refuses {refused}", subject.name);
-        }
-        for (load, name) in LOADS {
-            let name = format!("{name}, {family}");
-            let base = bed.place(&base);
-            let found = pairs::compare(&mut client, &base, &subjects, (load, &name), effort)?;
-            print!("{}", table::comparison(&found));
-        }
-        let [_, floor_subject, own_subject] = &subjects;
-        let counted = |subject, programs| Counted { subject, programs };
-        let own = counted(own_subject, own.programs()?);
-        let floor = counted(floor_subject, floor.programs()?);
-        let times = hooks::measure(&mut client, &own, &floor, &LOADS)?;
-        print!("{}", table::hooks(&times));
+    let path = target.join("bench/result.json");
+    fs::create_dir_all(target.join("bench"))?;
+    fs::write(&path, serde_json::to_string_pretty(&outcome)?)
+        .with_context(|| path.display().to_string())?;
+    println!("\n{}", path.display());
+    if scale == Scale::Full {
+        report::write(target)?;
     }
     Ok(())
 }
 
-/// What is sent.
-const LOADS: [(Load, &str); 3] = [
-    (Load::Connect, "TCP connect"),
-    (Load::Connected, "UDP, connected"),
-    (Load::Scattered, "UDP, a new destination each packet"),
-];
+fn verifier() -> Result<Vec<Verified>> {
+    let programs = Object::load()?.report().into_iter();
+    let verified = programs.map(|report| Verified {
+        program: report.name.to_owned(),
+        instructions: report.verified_instructions,
+    });
+    Ok(verified.collect())
+}
+
+/// One load under enforcer, again and again.
+///
+/// # Errors
+/// The bench cannot be set up.
+pub(crate) fn profile(load: Load, duration: Duration) -> Result<()> {
+    let mut stage = Stage::new()?;
+    let networks = Networks::v4(&stage.geo.databases[0]);
+    let (inside, _) = stage.addresses(&networks, "v4")?;
+    let own = Own::new("profile", &own::image(&stage.policies, &stage.geo)?)?;
+    let place = stage.bed.place(&own.cgroup);
+    let batches = pairs::batches(load);
+    println!("{:.0} ns", stage.client.ns(&place, &inside, load, batches)?);
+    let end = Instant::now() + duration;
+    while Instant::now() < end {
+        stage.client.time(&place, &inside, load, 20 * batches)?;
+    }
+    stage.client.rest()
+}

@@ -1,6 +1,9 @@
 //! Results as text.
 
-use crate::{hooks::HookTime, pairs::Comparison};
+use crate::{
+    hooks::HookTime, memory::Memory, outcome::Verified, pairs::Comparison, rivals::Loading,
+    start::ColdStart, swap::Swap,
+};
 
 /// A table of one load.
 pub(crate) fn comparison(comparison: &Comparison) -> String {
@@ -41,6 +44,79 @@ pub(crate) fn hooks(hooks: &[HookTime]) -> String {
             time.own_ns,
             time.runs
         );
+    }
+    text
+}
+
+/// What lists cost before the first packet.
+pub(crate) fn loading(loading: &[Loading]) -> String {
+    let mut text = format!(
+        "\n  {:<44} {:>9} {:>9} {:>11}\n",
+        "lists", "networks", "load s", "kernel MiB"
+    );
+    for one in loading {
+        text += &format!(
+            "  {:<44} {:>9} {:>9.2} {:>11.1}\n",
+            one.name, one.networks, one.load_seconds, one.kernel_mib
+        );
+    }
+    text
+}
+
+/// Swaps.
+pub(crate) fn swap(swap: &Swap) -> String {
+    format!(
+        "\n{} swaps of a world database: {} wrong verdicts in {} sends\n  \
+         compile {:.0} ms [{:.0}-{:.0}], publish {:.1} ms [{:.1}-{:.1}]\n  \
+         99th percentile of a send: {} ns quiet, {} ns while swapping\n",
+        swap.swaps,
+        swap.wrong,
+        swap.sends,
+        swap.compile_ms.median,
+        swap.compile_ms.lower,
+        swap.compile_ms.upper,
+        swap.publish_ms.median,
+        swap.publish_ms.lower,
+        swap.publish_ms.upper,
+        swap.quiet_p99_ns,
+        swap.swapping_p99_ns
+    )
+}
+
+/// Cold start.
+pub(crate) fn start(start: &ColdStart) -> String {
+    let mut text = "\nms of `enforcer exec -- true`, and of the stages\n".to_owned();
+    for (name, ms) in start.exec.iter().chain(&start.stages) {
+        text += &format!(
+            "  {name:<44} {:>7.1} [{:.1}-{:.1}]\n",
+            ms.median, ms.lower, ms.upper
+        );
+    }
+    text
+}
+
+/// Kernel memory.
+pub(crate) fn memory(memory: &Memory) -> String {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let mut text = format!(
+        "\nkernel memory of {} policies, {} workloads: {:.1} MiB\n",
+        memory.policies,
+        memory.workloads,
+        mib(memory.bytes())
+    );
+    for map in &memory.maps {
+        text += &format!("  {:<44} {:>7.2}\n", map.name, mib(map.bytes));
+    }
+    text
+}
+
+/// Instructions.
+pub(crate) fn verifier(programs: &[Verified]) -> String {
+    let mut text = "\ninstructions that the verifier walks\n".to_owned();
+    for program in programs {
+        let count = program.instructions;
+        let count = count.map_or_else(|| "not told".to_owned(), |count| count.to_string());
+        text += &format!("  {:<44} {count:>7}\n", program.program);
     }
     text
 }

@@ -7,6 +7,7 @@ mod judge;
 mod locate;
 mod search;
 mod tables;
+mod trace;
 
 pub use decide::decide;
 pub use decision::{Decision, Fault, Reason, Verdict};
@@ -14,3 +15,4 @@ pub use flow::Flow;
 pub use judge::{Judgement, judge};
 pub use locate::locate;
 pub use tables::{Pages, Tables};
+pub use trace::Trace;

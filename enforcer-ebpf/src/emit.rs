@@ -17,6 +17,8 @@ use crate::{
 /// Counts the decision; a refusal also counts for its flow, and the first of a flow is an event.
 #[inline(always)]
 pub fn report<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
+    #[cfg(feature = "trace")]
+    crate::trace::log(flow, decision);
     match decision.reason {
         Reason::Rule => count_rule(decision),
         Reason::Fault(fault) => count(fault.counter()),

@@ -12,3 +12,5 @@ pub mod gate;
 pub mod maps;
 pub mod replies;
 pub mod tables;
+#[cfg(feature = "trace")]
+pub mod trace;

@@ -16,3 +16,5 @@ pub mod run;
 pub mod settings;
 #[cfg(feature = "kernel")]
 pub mod status;
+#[cfg(feature = "kernel")]
+mod tracer;

@@ -4,6 +4,7 @@
 //! bpffs, so that it goes on without the process that made it.
 
 mod attach;
+mod build;
 mod counters;
 mod error;
 mod object;
@@ -14,12 +15,14 @@ mod publish;
 mod refusal;
 mod ring;
 mod tags;
+mod traces;
 
 use std::path::Path;
 
 use enforcer_common::abi::{CgroupId, Stance, Tag};
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
+pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
 pub use object::{Loading, Object, ProgramReport};
@@ -28,6 +31,7 @@ pub use parity::PARITY_OBJECT;
 pub use pins::PinDir;
 pub use refusal::Refusal;
 pub use ring::EventRing;
+pub use traces::Traces;
 
 use self::{attach::Links, object::Maps, publish::ImageSlot, tags::Tags};
 use crate::compile::Image;
@@ -177,6 +181,14 @@ impl Enforcement {
     /// The ring cannot be mapped.
     pub fn events(&mut self) -> Result<EventRing, KernelError> {
         EventRing::new(&mut self.maps)
+    }
+
+    /// What the programs log of each decision. Only those of [`Build::Traced`] do.
+    ///
+    /// # Errors
+    /// The programs are not traced, or their log cannot be mapped.
+    pub fn traces(&self) -> Result<Traces, KernelError> {
+        Traces::open(&self.dir)
     }
 
     /// Counts of refused flows, and removal of those that are idle.

@@ -10,14 +10,10 @@ use crate::{build, cmd, setup};
 pub(crate) enum Args {
     /// The rows that must hold, beside the alternatives: under three minutes
     Quick,
-}
-
-impl Args {
-    fn verb(self) -> &'static str {
-        match self {
-            Self::Quick => "quick",
-        }
-    }
+    /// Everything, more often, and docs/performance.md from it: under thirty minutes
+    Full,
+    /// docs/performance.md from the last result
+    Report,
 }
 
 /// Builds the bench and runs it.
@@ -25,16 +21,23 @@ impl Args {
 /// # Errors
 /// Not root, something needed cannot be installed, or a verdict is wrong.
 pub(crate) fn run(args: Args) -> Result<()> {
+    let verb: &[&str] = match args {
+        Args::Quick => &["run", "quick"],
+        Args::Full => &["run", "full"],
+        Args::Report => &["report"],
+    };
     if !cmd::is_root() {
         bail!(
             "the bench makes namespaces and attaches programs to cgroups of its own: run as root"
         );
     }
     let toolchain = setup::run()?;
+    setup::for_bench()?;
     build::release(&toolchain)?;
     cmd::say("build", "the bench");
     let mut build = cmd::cargo(&["build", "--release", "--package", "enforcer-bench"]);
     cmd::run(toolchain.apply(&mut build))?;
-    let bench = build::target_directory()?.join("release/enforcer-bench");
-    cmd::run(cmd::at_root(bench).arg(args.verb()))
+    let target = build::target_directory()?;
+    let mut bench = cmd::at_root(target.join("release/enforcer-bench"));
+    cmd::run(bench.args(verb).arg("--target").arg(target))
 }

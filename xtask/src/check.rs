@@ -140,7 +140,9 @@ fn clippy_with(selection: &[&str]) -> std::process::Command {
 /// On its own: in one run with the rest cargo would unify features, and bring `std` into it.
 fn clippy_bpf() -> Result<()> {
     let mut clippy = cmd::cargo(&["clippy", "--quiet", "--package", "enforcer-ebpf"]);
-    clippy.args(["--target=bpfel-unknown-none", "-Zbuild-std=core"]);
+    // Features only add code, so one run sees all of it.
+    clippy.args(["--all-features", "--target=bpfel-unknown-none"]);
+    clippy.arg("-Zbuild-std=core");
     // Its own directory, because build scripts of shared dependencies look at RUSTC_BOOTSTRAP.
     clippy.args(["--target-dir=target/bpf-clippy", "--", "--deny", "warnings"]);
     cmd::run(clippy.env("RUSTC_BOOTSTRAP", "1"))

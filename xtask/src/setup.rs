@@ -26,6 +26,14 @@ impl Toolchain {
     }
 }
 
+/// Finds or installs what the bench compares with.
+///
+/// # Errors
+/// Something is missing and cannot be installed.
+pub(crate) fn for_bench() -> Result<()> {
+    packages::ensure(packages::FOR_BENCH)
+}
+
 /// Finds or installs everything.
 ///
 /// # Errors

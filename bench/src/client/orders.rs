@@ -21,7 +21,7 @@ pub(crate) struct Place {
 }
 
 /// What is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub(crate) enum Load {
     /// TCP connections, each to a new address; `connect` alone is timed.
     Connect,
@@ -33,19 +33,29 @@ pub(crate) enum Load {
 
 /// One line to the client.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) enum Order {
+    Do(Task),
+    /// Leave the cgroup under test, which then can go.
+    Rest,
+}
+
+/// Work at a place.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
     pub(crate) place: Place,
     /// A file of addresses, 16 bytes each.
     pub(crate) destinations: PathBuf,
     pub(crate) work: Work,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Work {
     /// Sends, in so many batches.
     Time { load: Load, batches: u32 },
     /// Sends one datagram to each destination and says which were permitted.
     Probe,
+    /// Sends so many datagrams, and on until the next line comes.
+    Flood { sends: u64, outside: PathBuf },
 }
 
 /// One line from the client.
@@ -54,6 +64,8 @@ pub(crate) enum Answer {
     Timed(Timed),
     /// For each destination, in the order of the file.
     Permitted(Vec<bool>),
+    Flooded(Flooded),
+    Rested,
     /// Why not.
     Failed(String),
 }
@@ -65,6 +77,18 @@ pub(crate) struct Timed {
     pub(crate) batches: Vec<f64>,
     /// Operations, those that only warmed up included.
     pub(crate) operations: u64,
+}
+
+/// What a flood found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Flooded {
+    pub(crate) sent: u64,
+    /// Permitted destinations that were refused.
+    pub(crate) refused: u64,
+    /// Destinations outside that were permitted.
+    pub(crate) leaked: u64,
+    /// 99th percentile of a permitted send.
+    pub(crate) p99_ns: u64,
 }
 
 /// A running client. Killed on drop.
@@ -126,7 +150,7 @@ impl Client {
     ) -> Result<Timed> {
         match self.order(place, destinations, Work::Time { load, batches })? {
             Answer::Timed(timed) => Ok(timed),
-            answer @ (Answer::Permitted(_) | Answer::Failed(_)) => bail!("{answer:?}"),
+            answer => unexpected(&answer),
         }
     }
 
@@ -137,24 +161,81 @@ impl Client {
     pub(crate) fn probe(&mut self, place: &Place, destinations: &Path) -> Result<Vec<bool>> {
         match self.order(place, destinations, Work::Probe)? {
             Answer::Permitted(permitted) => Ok(permitted),
-            answer @ (Answer::Timed(_) | Answer::Failed(_)) => bail!("{answer:?}"),
+            answer => unexpected(&answer),
+        }
+    }
+
+    /// Starts to send to `destinations`, and now and then to one of `outside`.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub(crate) fn begin_flood(
+        &mut self,
+        place: &Place,
+        destinations: &Path,
+        outside: &Path,
+        sends: u64,
+    ) -> Result<()> {
+        let outside = outside.into();
+        self.say_do(place, destinations, Work::Flood { sends, outside })
+    }
+
+    /// Ends it, once as many datagrams are sent as were asked for.
+    ///
+    /// # Errors
+    /// Sending failed for another reason than being refused.
+    pub(crate) fn end_flood(&mut self) -> Result<Flooded> {
+        self.input
+            .write_all(b"\n")
+            .context("the client has ended")?;
+        match self.hear()? {
+            Answer::Flooded(flooded) => Ok(flooded),
+            answer => unexpected(&answer),
+        }
+    }
+
+    /// Makes it leave the cgroup under test: who removes a cgroup ends what is in it.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub(crate) fn rest(&mut self) -> Result<()> {
+        self.say(&Order::Rest)?;
+        match self.hear()? {
+            Answer::Rested => Ok(()),
+            answer => unexpected(&answer),
         }
     }
 
     fn order(&mut self, place: &Place, destinations: &Path, work: Work) -> Result<Answer> {
-        let order = Order {
+        self.say_do(place, destinations, work)?;
+        self.hear()
+    }
+
+    fn say_do(&mut self, place: &Place, destinations: &Path, work: Work) -> Result<()> {
+        self.say(&Order::Do(Task {
             place: place.clone(),
             destinations: destinations.into(),
             work,
-        };
-        let mut line = serde_json::to_vec(&order)?;
+        }))
+    }
+
+    fn say(&mut self, order: &Order) -> Result<()> {
+        let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
-        self.input
-            .write_all(&line)
-            .context("the client has ended")?;
+        self.input.write_all(&line).context("the client has ended")
+    }
+
+    fn hear(&mut self) -> Result<Answer> {
         let mut answer = String::new();
         self.output.read_line(&mut answer)?;
         serde_json::from_str(&answer).with_context(|| format!("the client said `{answer}`"))
+    }
+}
+
+fn unexpected<T>(answer: &Answer) -> Result<T> {
+    match answer {
+        Answer::Failed(why) => bail!("{why}"),
+        other => bail!("the client answered something else: {other:?}"),
     }
 }
 

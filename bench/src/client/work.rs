@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::ErrorKind,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     path::Path,
     time::{Duration, Instant},
@@ -12,12 +11,13 @@ use anyhow::{Context as _, Result, ensure};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{
+    flood,
     orders::{Load, Timed},
     peer::{PORT, Peer},
 };
 
 /// Payload that makes the smallest Ethernet frame.
-const PAYLOAD: [u8; 18] = [0x65; 18];
+pub(super) const PAYLOAD: [u8; 18] = [0x65; 18];
 /// Batches that only warm up.
 const WARM_UP: u32 = 4;
 
@@ -46,7 +46,7 @@ impl Addresses {
         })
     }
 
-    fn take(&mut self, count: usize) -> Vec<SockAddr> {
+    pub(super) fn take(&mut self, count: usize) -> Vec<SockAddr> {
         let taken = (0..count).map(|offset| {
             let index = (self.next + offset) % self.addresses.len();
             self.addresses[index].into()
@@ -56,7 +56,7 @@ impl Addresses {
         taken
     }
 
-    fn domain(&self) -> Domain {
+    pub(super) fn domain(&self) -> Domain {
         Domain::for_address(self.addresses[0])
     }
 }
@@ -142,10 +142,6 @@ fn sends_to(socket: &Socket, addresses: &mut Addresses) -> Result<(Duration, usi
 /// For each destination, whether a datagram may be sent there.
 pub(super) fn probe(addresses: &Addresses) -> Result<Vec<bool>> {
     let socket = Socket::new(addresses.domain(), Type::DGRAM, None)?;
-    let permitted = |address: &SocketAddr| match socket.send_to(&PAYLOAD, &(*address).into()) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("send to {address}")),
-    };
+    let permitted = |address: &SocketAddr| flood::is_permitted(&socket, &(*address).into());
     addresses.addresses.iter().map(permitted).collect()
 }

@@ -5,22 +5,11 @@ use core::net::IpAddr;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// An IP address: 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`.
+///
+/// Two big-endian halves rather than bytes: the kernel programs copy and compare them as such.
 #[repr(C)]
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    FromBytes,
-    IntoBytes,
-    Immutable,
-    KnownLayout,
-)]
-pub struct Addr([u8; 16]);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Addr([u64; 2]);
 
 const _: () = assert!(size_of::<Addr>() == 16);
 
@@ -89,46 +78,69 @@ impl Nat64Prefix {
     }
 }
 
+impl PartialOrd for Addr {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Addr {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.halves().cmp(&other.halves())
+    }
+}
+
+impl core::fmt::Debug for Addr {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.family() {
+            Family::V4(v4) => write!(f, "{}", core::net::Ipv4Addr::from(v4)),
+            Family::V6(..) => write!(f, "{}", core::net::Ipv6Addr::from(self.octets())),
+        }
+    }
+}
+
 impl Addr {
     /// An IPv4 address from its four octets.
     #[inline(always)]
     #[must_use]
     pub const fn from_v4(octets: [u8; 4]) -> Self {
-        let [a, b, c, d] = octets;
-        Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
+        Self::from_halves(0, 0xffff_0000_0000 | u32::from_be_bytes(octets) as u64)
     }
 
     /// An IPv6 address from its sixteen octets. `::ffff:a.b.c.d` is the IPv4 address.
     #[inline(always)]
     #[must_use]
     pub const fn from_v6(octets: [u8; 16]) -> Self {
-        Self(octets)
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+        ])
     }
 
     /// The sixteen octets, network order.
     #[inline(always)]
     #[must_use]
     pub const fn octets(self) -> [u8; 16] {
-        self.0
+        let [hi, lo] = self.0;
+        let [a, b, c, d, e, f, g, h] = hi.to_ne_bytes();
+        let [i, j, k, l, m, n, o, p] = lo.to_ne_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
     }
 
     /// The high and the low 64 bits, host order.
     #[inline(always)]
     #[must_use]
     pub const fn halves(self) -> (u64, u64) {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
-        let hi = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        let lo = u64::from_be_bytes([i, j, k, l, m, n, o, p]);
-        (hi, lo)
+        let [hi, lo] = self.0;
+        (u64::from_be(hi), u64::from_be(lo))
     }
 
     /// An address from its [`halves`](Self::halves).
     #[inline(always)]
     #[must_use]
     pub const fn from_halves(hi: u64, lo: u64) -> Self {
-        let [a, b, c, d, e, f, g, h] = hi.to_be_bytes();
-        let [i, j, k, l, m, n, o, p] = lo.to_be_bytes();
-        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+        Self([hi.to_be(), lo.to_be()])
     }
 
     /// The table to look in, with v4-mapped addresses as IPv4.

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use serde::Serialize;
 
 use crate::{
-    kernel::{KernelError, Object, ProgramReport},
+    kernel::{Build, KernelError, Object, ProgramReport},
     workloads::Cgroup2,
 };
 
@@ -37,7 +37,7 @@ struct Check {
 }
 
 pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let object = Object::load();
+    let object = Object::load(Build::Plain);
     let programs = object.as_ref().map(Object::report).unwrap_or_default();
     let verifier_log = if let Err(KernelError::Refused { refusal, .. }) = &object {
         Some(refusal.log().to_owned())

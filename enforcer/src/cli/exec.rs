@@ -6,7 +6,7 @@ use crate::{
     daemon::exec::{Plan, run as run_plan},
     events::SinkSpec,
     geo::{Agreement, GeoSet},
-    kernel::Loading,
+    kernel::{Build, Loading},
     policy::{self, Mode},
 };
 
@@ -39,7 +39,7 @@ pub(super) struct ExecArgs {
 }
 
 pub(super) fn run(args: &ExecArgs, instance: &str) -> anyhow::Result<ExitCode> {
-    let programs = Loading::start();
+    let programs = Loading::start(Build::Plain);
     let loaded = if args.policy.is_empty() {
         policy::load_default()
     } else {

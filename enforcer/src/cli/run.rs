@@ -2,9 +2,12 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::daemon::{
-    run::run as run_daemon,
-    settings::{AgreementName, Settings, Unknown},
+use crate::{
+    daemon::{
+        run::run as run_daemon,
+        settings::{AgreementName, Settings, Unknown},
+    },
+    kernel::Build,
 };
 
 /// Where policies are without `--policies`.
@@ -41,6 +44,11 @@ pub(super) struct RunArgs {
     /// Where events go: - or stdout, file:PATH; repeat for several [default: -]
     #[arg(long, value_name = "SINK")]
     events: Vec<String>,
+    /// Write every decision of the kernel programs to standard error. For debugging: it is slow, and
+    /// under load lines are lost. Programs that trace take the place of the plain ones without a gap,
+    /// and stay until `run` is started without this
+    #[arg(long)]
+    trace_kernel: bool,
 }
 
 pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
@@ -54,6 +62,9 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.events.extend_from_slice(&args.events);
     settings.agreement = args.agreement.or(settings.agreement);
     settings.unknown = args.unknown.or(settings.unknown);
+    if args.trace_kernel {
+        settings.programs = Build::Traced;
+    }
     if settings.policies.is_empty() {
         settings.policies.push(DEFAULT_POLICIES.into());
     }

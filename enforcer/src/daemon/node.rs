@@ -17,7 +17,7 @@ use super::{reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
     geo::GeoSet,
-    kernel::{Enforcement, Loading, PinDir},
+    kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
     policy::{self, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
@@ -62,12 +62,13 @@ impl Node {
     ) -> anyhow::Result<Self> {
         let state = Path::new("/var/lib/enforcer").join(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
-        let dir = PinDir::of_run(instance);
+        let build = settings.programs;
+        let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
         let (enforcement, first) = match adopted {
             Some(enforcement) => (enforcement, None),
             None => {
-                let programs = Loading::start();
+                let programs = Loading::start(build);
                 // Before anything is made: a broken policy leaves no trace.
                 let first = load(&settings)?;
                 (Enforcement::create(dir, programs.finish()?)?, Some(first))
@@ -101,7 +102,7 @@ impl Node {
             Ok(()) | Err(_) => {}
         }
         // Another build's enforcement goes only now that this one is in force.
-        for old in PinDir::others(instance)? {
+        for old in PinDir::others(instance, build)? {
             old.remove()?;
         }
         Ok(node)
@@ -349,6 +350,17 @@ impl Node {
     #[must_use]
     pub fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// What the kernel programs log, if those that do were asked for.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn traces(&self) -> Result<Option<Traces>, KernelError> {
+        match self.settings.programs {
+            Build::Plain => Ok(None),
+            Build::Traced => self.enforcement.traces().map(Some),
+        }
     }
 
     /// The kernel's side.

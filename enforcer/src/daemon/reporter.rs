@@ -26,7 +26,11 @@ impl RingBell {
     /// # Errors
     /// The descriptor cannot be watched.
     pub fn new(reporter: &Reporter) -> io::Result<Self> {
-        let readiness = reporter.ring.readiness()?;
+        Self::on(reporter.ring.readiness()?)
+    }
+
+    /// The same for any ring.
+    pub(super) fn on(readiness: OwnedFd) -> io::Result<Self> {
         // SAFETY: `OwnedFd` is open and is neither replaced nor closed while `AsyncFd` has it.
         Ok(Self(unsafe {
             AsyncFd::register_with_interest(readiness, Interest::READABLE)

@@ -23,6 +23,7 @@ use super::{
     reporter::{Reporter, RingBell},
     settings::Settings,
     status,
+    tracer::Tracer,
 };
 use crate::{
     control::{
@@ -136,6 +137,10 @@ impl Daemon {
         let (requests, mut asked) = mpsc::channel(16);
         let server = Server::bind(&control::socket_path(&self.instance), requests)?;
         let bell = RingBell::new(&self.reporter)?;
+        let mut tracer = match self.node.traces()? {
+            Some(traces) => Some(Tracer::new(traces)?),
+            None => None,
+        };
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
@@ -157,6 +162,10 @@ impl Daemon {
                     rung?;
                     self.reporter.drain();
                 }
+                rung = traced(tracer.as_ref()) => {
+                    rung?;
+                    self.trace(tracer.as_mut());
+                }
                 changed = self.sources.rung() => {
                     changed?;
                     tokio::time::sleep(SETTLE).await;
@@ -172,9 +181,16 @@ impl Daemon {
                 Some(request) = asked.recv() => self.answer(request),
             }
         }
+        self.trace(tracer.as_mut());
         self.reporter.sweep(self.node.enforcement())?;
         self.reporter.tell(DaemonEvent::Stopped);
         Ok(())
+    }
+
+    fn trace(&mut self, tracer: Option<&mut Tracer>) {
+        if let Some(tracer) = tracer {
+            tracer.tell(self.reporter.known(), self.node.generation());
+        }
     }
 
     fn reload(&mut self) {
@@ -219,6 +235,14 @@ impl Daemon {
                 })));
             }
         }
+    }
+}
+
+/// Never, where nothing is traced.
+async fn traced(tracer: Option<&Tracer>) -> io::Result<()> {
+    match tracer {
+        Some(tracer) => tracer.rung().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use enforcer_common::abi::Stance;
 use serde::Deserialize;
 
-use crate::{events::SinkSpec, geo::Agreement};
+use crate::{events::SinkSpec, geo::Agreement, kernel::Build};
 
 /// Settings of `run`. Options add to the lists of the file and win over its single values.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Settings {
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,
+    /// The kernel programs. Not of the file: who debugs asks for it each time.
+    #[serde(skip)]
+    pub programs: Build,
 }
 
 /// See [`Agreement`].

@@ -10,7 +10,7 @@ use crate::{
         Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
         SinkHealth, Status, Workload,
     },
-    kernel::{Enforcement, KernelError, PinDir},
+    kernel::{Build, Enforcement, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
 };
@@ -73,10 +73,12 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
 /// The pins cannot be read.
 pub fn of_pins(instance: &str) -> Result<Status, KernelError> {
     let mut status = empty(instance, "stopped");
-    let dir = PinDir::of_run(instance);
-    if let Some(enforcement) = Enforcement::adopt(dir)? {
-        let paths = paths_on_disk();
-        fill(&mut status, &enforcement, &paths)?;
+    for build in Build::ALL {
+        if let Some(enforcement) = Enforcement::adopt(PinDir::of_run(instance, build))? {
+            let paths = paths_on_disk();
+            fill(&mut status, &enforcement, &paths)?;
+            break;
+        }
     }
     Ok(status)
 }

@@ -84,6 +84,9 @@ pub enum KernelError {
         #[source]
         source: Box<AttachError>,
     },
+    /// The traces of the programs could not be read.
+    #[error("read the traces of the kernel programs")]
+    Traces(#[source] aya_log::Error),
     /// A file operation failed.
     #[error("{operation} {path}")]
     Io {

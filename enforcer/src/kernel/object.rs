@@ -1,7 +1,6 @@
-//! The embedded object: programs and maps.
+//! A loaded object: programs and maps.
 
 use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     panic::resume_unwind,
     thread::{self, JoinHandle},
 };
@@ -14,18 +13,7 @@ use aya::{
 use enforcer_common::abi::names;
 use serde::Serialize;
 
-use super::{attach::HOOKS, error::KernelError, pins::PinDir, refusal::Refusal};
-
-/// The kernel programs.
-static HOOKS_OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/enforcer-hooks"));
-
-/// Tells builds apart: a digest of the embedded object.
-pub(super) fn build() -> String {
-    let mut hasher = DefaultHasher::new();
-    HOOKS_OBJECT.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
+use super::{attach::HOOKS, build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
 
 /// Maps that are pinned.
 pub(super) const MAPS: [&str; 8] = [
@@ -49,8 +37,8 @@ pub struct Loading(JoinHandle<Result<Object, KernelError>>);
 impl Loading {
     /// Begins to load.
     #[must_use]
-    pub fn start() -> Self {
-        Self(thread::spawn(Object::load))
+    pub fn start(build: Build) -> Self {
+        Self(thread::spawn(move || Object::load(build)))
     }
 
     /// Waits for the end of it.
@@ -76,8 +64,10 @@ impl Object {
     ///
     /// # Errors
     /// A privilege or a kernel feature is missing.
-    pub fn load() -> Result<Self, KernelError> {
-        let mut ebpf = EbpfLoader::new().load(HOOKS_OBJECT).map_err(object_error)?;
+    pub fn load(build: Build) -> Result<Self, KernelError> {
+        let mut ebpf = EbpfLoader::new()
+            .load(build.object())
+            .map_err(object_error)?;
         for hook in HOOKS {
             let program = ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
             let loaded = if let Program::CgroupSockAddr(program) = program {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{error::KernelError, object};
+use super::{build::Build, error::KernelError};
 
 /// One enforcement's directory below `/sys/fs/bpf/enforcer/INSTANCE`.
 ///
@@ -29,20 +29,20 @@ impl PinDir {
 
     /// The directory of `run`, named by the build: another build's programs and maps may not fit.
     #[must_use]
-    pub fn of_run(instance: &str) -> Self {
+    pub fn of_run(instance: &str, build: Build) -> Self {
         Self(
             Self::of_instance(instance)
                 .0
-                .join(format!("run-{}", object::build())),
+                .join(format!("run-{}", build.digest())),
         )
     }
 
-    /// Directories of `run` that other builds made.
+    /// Directories of `run` that builds other than `build` made.
     ///
     /// # Errors
     /// The directory cannot be listed.
-    pub fn others(instance: &str) -> Result<Vec<Self>, KernelError> {
-        let own = Self::of_run(instance);
+    pub fn others(instance: &str, build: Build) -> Result<Vec<Self>, KernelError> {
+        let own = Self::of_run(instance, build);
         let all = Self::of_instance(instance).below("run-")?;
         Ok(all.into_iter().filter(|dir| *dir != own).collect())
     }

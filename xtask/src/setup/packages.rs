@@ -38,6 +38,25 @@ pub(super) const FOR_TESTS: &[Package] = &[
     },
 ];
 
+/// What the bench compares with.
+pub(super) const FOR_BENCH: &[Package] = &[
+    Package {
+        name: Cow::Borrowed("nftables"),
+        brings: Brings::Command("nft"),
+        why: "the bench compares with interval sets of nftables",
+    },
+    Package {
+        name: Cow::Borrowed("ipset"),
+        brings: Brings::Command("ipset"),
+        why: "the bench compares with ipset",
+    },
+    Package {
+        name: Cow::Borrowed("iptables"),
+        brings: Brings::Command("iptables"),
+        why: "ipset is asked by iptables",
+    },
+];
+
 /// Installs those of `packages` that are missing.
 ///
 /// # Errors

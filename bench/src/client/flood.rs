@@ -1,0 +1,64 @@
+//! Datagrams without a pause, while somebody else changes the tables.
+
+use std::{
+    io::{self, ErrorKind, stdin},
+    os::fd::AsFd as _,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{SockAddr, Socket, Type};
+
+use super::{
+    orders::Flooded,
+    work::{Addresses, PAYLOAD},
+};
+
+/// Sends between two looks at standard input.
+const ROUND: usize = 960;
+/// Of them to addresses outside.
+const OUTSIDE: usize = ROUND / 15;
+
+/// Sends at least `sends` datagrams, and on until something is to be read.
+pub(super) fn run(sends: u64, inside: &mut Addresses, outside: &mut Addresses) -> Result<Flooded> {
+    let socket = Socket::new(inside.domain(), Type::DGRAM, None)?;
+    let mut found = Flooded {
+        sent: 0,
+        refused: 0,
+        leaked: 0,
+        p99_ns: 0,
+    };
+    let mut times = Vec::with_capacity(2 * sends as usize);
+    while found.sent < sends || !is_told_to_end()? {
+        for address in inside.take(ROUND) {
+            let start = Instant::now();
+            let permitted = is_permitted(&socket, &address)?;
+            times.push(start.elapsed().as_nanos() as u64);
+            found.refused += u64::from(!permitted);
+        }
+        for address in outside.take(OUTSIDE) {
+            found.leaked += u64::from(is_permitted(&socket, &address)?);
+        }
+        found.sent += (ROUND + OUTSIDE) as u64;
+    }
+    let place = times.len() * 99 / 100;
+    found.p99_ns = *times.select_nth_unstable(place).1;
+    Ok(found)
+}
+
+fn is_told_to_end() -> Result<bool> {
+    let input = stdin();
+    let mut wait = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    Ok(poll(&mut wait, PollTimeout::ZERO)? > 0)
+}
+
+/// Whether a datagram may be sent there.
+pub(super) fn is_permitted(socket: &Socket, address: &SockAddr) -> Result<bool> {
+    let sent: io::Result<usize> = socket.send_to(&PAYLOAD, address);
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("send to {address:?}")),
+    }
+}
