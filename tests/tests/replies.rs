@@ -144,7 +144,8 @@ fn a_server_that_turns_client_is_judged() {
     let called = |mut server: Held| {
         assert!(server.outcome().expect("ready").ready);
         let target = (CALLERS[0].1, 8080).into();
-        let _stream = Peer::connect_into(&world, address(CALLERS[0].0), target).expect("accepted");
+        // The server resets the connection when it turns client, at times before the call is back.
+        let _accepted = Peer::connect_into(&world, address(CALLERS[0].0), target);
         server.outcome().expect("an outcome")
     };
     for (way, step) in [
