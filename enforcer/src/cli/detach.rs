@@ -13,22 +13,31 @@ pub(super) struct DetachArgs {}
 
 pub(super) fn run(_args: &DetachArgs, instance: &str) -> anyhow::Result<ExitCode> {
     let dir = PinDir::of_instance(instance);
-    if !dir.exists() {
+    let attached = dir.exists();
+    if attached {
+        for exec in dir.execs()? {
+            exec.remove()?;
+        }
+        dir.remove()?;
+    }
+    remove_cgroups(&Cgroup2::find()?, &format!("/enforcer-{instance}"))?;
+    if attached {
+        println!("instance `{instance}` is detached: nothing is enforced any more");
+    } else {
         println!("nothing is attached for instance `{instance}`");
-        return Ok(ExitCode::SUCCESS);
     }
-    for exec in dir.execs()? {
-        exec.remove()?;
-    }
-    dir.remove()?;
-    let cgroups = Cgroup2::find()?;
-    // Cgroups of `exec` whose processes still run stay: they are only no longer confined.
-    let parent = format!("/enforcer-{instance}");
-    for path in cgroups.children(&parent) {
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Those of `exec`. Where processes still run they stay, and are only no longer confined.
+fn remove_cgroups(cgroups: &Cgroup2, parent: &str) -> anyhow::Result<()> {
+    for path in cgroups.children(parent) {
         if !cgroups.is_populated(&path) {
             cgroups.remove(&path)?;
         }
     }
-    println!("instance `{instance}` is detached: nothing is enforced any more");
-    Ok(ExitCode::SUCCESS)
+    if cgroups.children(parent).is_empty() {
+        cgroups.remove(parent)?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::{
         fd::AsFd,
         unix::{fs::MetadataExt, process::CommandExt},
@@ -152,20 +152,26 @@ pub(super) fn remove(cgroup: &Path) -> anyhow::Result<()> {
     remove_tree(cgroup)
 }
 
-/// Waits until no process is in a cgroup or below it.
+/// Waits until no process is in a cgroup or below it, or the cgroup is gone.
 ///
 /// # Errors
 /// Processes remain for ten seconds.
 pub fn wait_until_empty(cgroup: &Path) -> anyhow::Result<()> {
-    let mut events = File::open(cgroup.join("cgroup.events"))?;
+    let mut events = match File::open(cgroup.join("cgroup.events")) {
+        Ok(events) => events,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     let patience = PollTimeout::try_from(Duration::from_secs(10))?;
     loop {
         // Reading arms the notification that poll waits for, per open file.
         let mut text = String::new();
         events.rewind()?;
-        events.read_to_string(&mut text)?;
-        if text.contains("populated 0") {
-            return Ok(());
+        match events.read_to_string(&mut text) {
+            Ok(_) if !text.contains("populated 0") => {}
+            // It was removed meanwhile.
+            Err(error) if error.raw_os_error() != Some(libc::ENODEV) => return Err(error.into()),
+            Ok(_) | Err(_) => return Ok(()),
         }
         let mut wait = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
         ensure!(poll(&mut wait, patience)? > 0, "processes remain");

@@ -1,7 +1,7 @@
 //! One instance of `enforcer`, so that suites run side by side.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -68,10 +68,23 @@ impl Instance {
 
     fn clean_up(&self) -> anyhow::Result<()> {
         cgroup::remove(&self.cgroup)?;
-        if self.pins().exists() {
-            fs::remove_dir_all(self.pins())?;
+        let state = Path::new("/var/lib/enforcer").join(&self.name);
+        for directory in [self.pins(), state] {
+            gone(fs::remove_dir_all(directory))?;
+        }
+        for file in ["sock", "lock"] {
+            let path = Path::new("/run/enforcer").join(format!("{}.{file}", self.name));
+            gone(fs::remove_file(path))?;
         }
         Ok(())
+    }
+}
+
+/// What never was there is gone as well.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
