@@ -40,7 +40,7 @@ pub(crate) fn measure(
     client: &mut Client,
     bed: &Bed,
     (policies, geo): (&[Policy], &GeoSet),
-    (destinations, outside): (&Path, &Path),
+    addresses: (&Path, &Path),
     (swaps, sends): (usize, u64),
 ) -> Result<Swap> {
     let other = GeoSet {
@@ -59,12 +59,12 @@ pub(crate) fn measure(
     let mut own = Own::new("swap", &images[0])?;
     let place = bed.place(&own.cgroup);
 
-    client.begin_flood(&place, destinations, outside, sends)?;
-    let quiet = client.end_flood()?;
+    client.begin_flood(&place, addresses, sends)?;
+    let quiet = client.end_flood(addresses.1)?;
     let wrong = quiet.refused + quiet.leaked;
     ensure!(wrong == 0, "wrong before any swap: {quiet:?}");
 
-    client.begin_flood(&place, destinations, outside, sends)?;
+    client.begin_flood(&place, addresses, sends)?;
     let mut publish_ms = Vec::new();
     for number in 0..swaps {
         let image = &mut images[(number + 1) % 2];
@@ -73,7 +73,7 @@ pub(crate) fn measure(
         own.enforcement.publish(image)?;
         publish_ms.push(start.elapsed().as_secs_f64() * 1000.0);
     }
-    let flooded = client.end_flood()?;
+    let flooded = client.end_flood(addresses.1)?;
     client.rest()?;
     Ok(Swap {
         swaps,
