@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use enforcer_tests::lab::Cgroup;
 
-use super::Stage;
 use crate::{
     bed::Bed,
     client::{Load, Place},
@@ -16,6 +15,7 @@ use crate::{
     own::{self, Own},
     pairs::{self, Comparison, Effort, Subject},
     rivals::{Ipset, Loading, Nft, Trie},
+    stage::Stage,
     table,
 };
 
