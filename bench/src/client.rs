@@ -33,12 +33,7 @@ use self::{peer::Peer, work::Addresses};
 pub(crate) fn serve() -> Result<()> {
     let mut worker = Worker::new()?;
     for line in stdin().lock().lines() {
-        let line = line?;
-        // The line that ended a flood.
-        if line.is_empty() {
-            continue;
-        }
-        let answer = match serde_json::from_str(&line).context("no order")? {
+        let answer = match serde_json::from_str(&line?).context("no order")? {
             Order::Do(task) => worker.work(&task),
             Order::Rest => worker.rest(),
         };
@@ -96,10 +91,14 @@ impl Worker {
                 work::time(load, batches, addresses, peer).map(Answer::Timed)
             }
             Work::Probe => work::probe(addresses).map(Answer::Permitted),
-            Work::Flood { sends, outside } => {
+            Work::Flood {
+                sends,
+                outside,
+                end,
+            } => {
                 // As any other program: what swaps needs this CPU, too, to see that it moves on.
                 set_priority(libc::SCHED_OTHER)?;
-                let flooded = flood::run(*sends, addresses, &mut Addresses::read(outside)?);
+                let flooded = flood::run(*sends, end, addresses, &mut Addresses::read(outside)?);
                 set_priority(libc::SCHED_FIFO)?;
                 flooded.map(Answer::Flooded)
             }

@@ -1,21 +1,18 @@
 //! Does a verdict cost more when there is more to decide?
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result, ensure};
 use enforcer::{
-    geo::GeoSet,
+    compile::Image,
     policy::{Cidr, Policy},
 };
 use enforcer_common::abi::Addr;
-use enforcer_tests::lab::Cgroup;
 
 use crate::{
-    bed::Bed,
-    client::{Client, Load},
+    client::Load,
     destinations::Networks,
     own::{self, Own},
     pairs::{self, Comparison, Effort, Subject},
+    stage::Stage,
 };
 
 /// What to measure.
@@ -24,51 +21,71 @@ pub(crate) struct Steps<'a> {
     pub(crate) cidrs: &'a [usize],
 }
 
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Growth {
+    pub(crate) comparisons: Vec<Comparison>,
+    /// Images that could not be made, and why.
+    pub(crate) skipped: Vec<String>,
+}
+
 /// Compares images of more and more policies, and of more and more networks, under the load that
 /// looks up most.
 ///
 /// # Errors
-/// An image does not compile, or a run fails.
-pub(crate) fn measure(
-    client: &mut Client,
-    (bed, base): (&Bed, &Cgroup),
-    (policies, geo): (&[Policy], &GeoSet),
-    destinations: &Path,
-    (steps, effort): (&Steps<'_>, Effort),
-) -> Result<Vec<Comparison>> {
-    let mut compare = |images: Vec<(String, Own)>, what: &str| {
-        let subjects: Vec<Subject> = images
-            .iter()
-            .map(|(name, own)| Subject {
-                name: name.clone(),
-                place: bed.place(&own.cgroup),
-                destinations: destinations.into(),
-            })
-            .collect();
-        let load = (Load::Scattered, what);
-        let found = pairs::compare(client, &bed.place(base), &subjects, load, effort)?;
-        client.rest()?;
-        Ok::<_, anyhow::Error>(found)
-    };
+/// A run fails.
+pub(crate) fn measure(stage: &mut Stage, steps: &Steps<'_>, effort: Effort) -> Result<Growth> {
+    let mut growth = Growth::default();
     let by_policies = steps.policies.iter().map(|&count| {
-        let name = format!("{count} policies");
-        let image = own::image(&many(policies, count), geo)?;
-        Ok((name, Own::new(&format!("policies-{count}"), &image)?))
+        let policies = many(&stage.policies, count);
+        (
+            format!("policies: {count}"),
+            own::image(&policies, &stage.geo),
+        )
     });
-    let by_policies = by_policies.collect::<Result<_>>()?;
-    let by_policies = compare(
-        by_policies,
-        "UDP, a new destination each packet, by policies",
-    )?;
-    let all = Networks::v4(&geo.databases[0]);
+    let by_policies = by_policies.collect();
+    growth.compare(stage, by_policies, "by policies", effort)?;
+    let all = Networks::v4(&stage.geo.databases[0]);
     let by_cidrs = steps.cidrs.iter().map(|&count| {
-        let name = format!("{count} CIDRs");
-        let image = own::image(&with_cidrs(policies, &all, count)?, geo)?;
-        Ok((name, Own::new(&format!("cidrs-{count}"), &image)?))
+        let policies = with_cidrs(&stage.policies, &all, count);
+        let image = policies.and_then(|policies| own::image(&policies, &stage.geo));
+        (format!("CIDRs: {count}"), image)
     });
-    let by_cidrs = by_cidrs.collect::<Result<_>>()?;
-    let by_cidrs = compare(by_cidrs, "UDP, a new destination each packet, by CIDRs")?;
-    Ok(vec![by_policies, by_cidrs])
+    let by_cidrs = by_cidrs.collect();
+    growth.compare(stage, by_cidrs, "by CIDRs", effort)?;
+    Ok(growth)
+}
+
+impl Growth {
+    fn compare(
+        &mut self,
+        stage: &mut Stage,
+        images: Vec<(String, Result<Image>)>,
+        by: &str,
+        effort: Effort,
+    ) -> Result<()> {
+        let mut standing = Vec::new();
+        for (name, image) in images {
+            match image.and_then(|image| Own::new(&format!("growth-{}", standing.len()), &image)) {
+                Ok(own) => standing.push((name, own)),
+                Err(error) => self.skipped.push(format!("{name}: {error:#}")),
+            }
+        }
+        let (destinations, _) = stage.files("v4");
+        let subjects = standing.iter().map(|(name, own)| Subject {
+            name: name.clone(),
+            place: stage.bed.place(&own.cgroup),
+            destinations: destinations.clone(),
+        });
+        let subjects: Vec<Subject> = subjects.collect();
+        let base = stage.bed.place(&stage.base);
+        let name = format!("UDP, a new destination each packet, {by}");
+        let load = (Load::Scattered, &*name);
+        let found = pairs::compare(&mut stage.client, &base, &subjects, load, effort)?;
+        stage.client.rest()?;
+        self.comparisons.push(found);
+        Ok(())
+    }
 }
 
 /// `count` policies: the given ones, each as often as needed.

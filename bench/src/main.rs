@@ -18,6 +18,7 @@ mod quartiles;
 mod report;
 mod rivals;
 mod run;
+mod stage;
 mod start;
 mod swap;
 mod table;

@@ -4,23 +4,16 @@ mod compare;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use enforcer::{
-    geo::{Agreement, GeoSet},
-    kernel::Object,
-    policy::Policy,
-};
-use enforcer_tests::lab::Cgroup;
-use tempfile::TempDir;
+use enforcer::kernel::Object;
 
 use crate::{
-    bed::Bed,
-    client::{Client, Load},
+    client::Load,
     destinations::Networks,
     growth::{self, Steps},
     machine::Machine,
@@ -28,7 +21,9 @@ use crate::{
     outcome::{Outcome, Verified},
     own::{self, Own},
     pairs::{self, Effort},
-    report, start, swap, table,
+    report,
+    stage::Stage,
+    start, swap, table,
 };
 
 /// How much to measure.
@@ -97,46 +92,6 @@ impl Scale {
     }
 }
 
-/// What every part of a bench needs.
-struct Stage {
-    directory: TempDir,
-    geo: GeoSet,
-    policies: Vec<Policy>,
-    client: Client,
-    bed: Bed,
-    base: Cgroup,
-}
-
-impl Stage {
-    fn new() -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("enforcer-bench")
-            .tempdir()?;
-        let geo = GeoSet::open(&[], Agreement::All)?;
-        let policies = own::whole_world(&geo, directory.path())?;
-        Ok(Self {
-            directory,
-            geo,
-            policies,
-            client: Client::start()?,
-            bed: Bed::new()?,
-            base: Cgroup::new("base")?,
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Files of addresses inside and outside of `networks`.
-    fn addresses(&self, networks: &Networks, name: &str) -> Result<(PathBuf, PathBuf)> {
-        let (inside, outside) = (self.path(name), self.path(&format!("{name}-outside")));
-        networks.write_addresses(&inside)?;
-        networks.write_outside(&outside)?;
-        Ok((inside, outside))
-    }
-}
-
 /// Measures, prints, and writes the results below `target`.
 ///
 /// # Errors
@@ -147,28 +102,13 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
     let effort = scale.effort();
     let live = compare::run(&mut stage, scale.lists(), effort)?;
 
-    let (inside, outside) = (stage.path("v4"), stage.path("v4-outside"));
-    let known = (&*stage.policies, &stage.geo);
     eprintln!("==> growth: what a verdict costs when there is more to decide");
-    let growth = growth::measure(
-        &mut stage.client,
-        (&stage.bed, &stage.base),
-        known,
-        &inside,
-        (&scale.growth(), effort),
-    )?;
-    for comparison in &growth {
+    let growth = growth::measure(&mut stage, &scale.growth(), effort)?;
+    for comparison in &growth.comparisons {
         print!("{}", table::comparison(comparison));
     }
     eprintln!("==> swap: one world database after the other under traffic");
-    let client = &mut stage.client;
-    let swap = swap::measure(
-        client,
-        &stage.bed,
-        known,
-        (&inside, &outside),
-        scale.swaps(),
-    )?;
+    let swap = swap::measure(&mut stage, scale.swaps())?;
     print!("{}", table::swap(&swap));
     eprintln!("==> start: from nothing to enforcing");
     let start = start::measure(&stage.policies, stage.directory.path(), scale.starts())?;
@@ -182,14 +122,14 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
         machine,
         world: live.world,
         comparisons: live.comparisons,
-        growth,
+        growth: growth.comparisons,
         hooks: live.hooks,
         loading: live.loading,
         start,
         swap,
         memory,
         verifier,
-        skipped: live.skipped,
+        skipped: [live.skipped, growth.skipped].concat(),
     };
     let path = target.join("bench/result.json");
     fs::create_dir_all(target.join("bench"))?;

@@ -178,7 +178,5 @@ fn countries_alone(database: &Database) -> Result<Vec<u8>> {
 }
 
 fn ip(address: Addr) -> std::net::IpAddr {
-    std::net::Ipv6Addr::from(address.octets())
-        .to_canonical()
-        .into()
+    std::net::Ipv6Addr::from(address.octets()).to_canonical()
 }

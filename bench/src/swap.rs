@@ -1,16 +1,15 @@
 //! One world database after the other, under traffic.
 
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use enforcer::{
     compile::Image,
     geo::{Agreement, GeoSet},
-    policy::Policy,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{bed::Bed, client::Client, own, own::Own, quartiles::Quartiles, start};
+use crate::{own, own::Own, quartiles::Quartiles, stage::Stage, start};
 
 /// What happened meanwhile.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,13 +35,10 @@ pub(crate) struct Swap {
 ///
 /// # Errors
 /// The bench cannot be set up.
-pub(crate) fn measure(
-    client: &mut Client,
-    bed: &Bed,
-    (policies, geo): (&[Policy], &GeoSet),
-    (destinations, outside): (&Path, &Path),
-    (swaps, sends): (usize, u64),
-) -> Result<Swap> {
+pub(crate) fn measure(stage: &mut Stage, (swaps, sends): (usize, u64)) -> Result<Swap> {
+    let geo = &stage.geo;
+    let (inside, outside) = stage.files("v4");
+    let addresses = (&*inside, &*outside);
     let other = GeoSet {
         databases: vec![start::another(&geo.databases[0])],
         agreement: Agreement::All,
@@ -51,20 +47,21 @@ pub(crate) fn measure(
     let mut images: Vec<Image> = Vec::new();
     for geo in [geo, &other, geo, &other, geo] {
         let start = Instant::now();
-        let image = own::image(policies, geo)?;
+        let image = own::image(&stage.policies, geo)?;
         compile_ms.push(start.elapsed().as_secs_f64() * 1000.0);
         images.truncate(1);
         images.push(image);
     }
     let mut own = Own::new("swap", &images[0])?;
-    let place = bed.place(&own.cgroup);
+    let place = stage.bed.place(&own.cgroup);
 
-    client.begin_flood(&place, destinations, outside, sends)?;
-    let quiet = client.end_flood()?;
+    let client = &mut stage.client;
+    client.begin_flood(&place, addresses, sends)?;
+    let quiet = client.end_flood(addresses.1)?;
     let wrong = quiet.refused + quiet.leaked;
     ensure!(wrong == 0, "wrong before any swap: {quiet:?}");
 
-    client.begin_flood(&place, destinations, outside, sends)?;
+    client.begin_flood(&place, addresses, sends)?;
     let mut publish_ms = Vec::new();
     for number in 0..swaps {
         let image = &mut images[(number + 1) % 2];
@@ -73,7 +70,7 @@ pub(crate) fn measure(
         own.enforcement.publish(image)?;
         publish_ms.push(start.elapsed().as_secs_f64() * 1000.0);
     }
-    let flooded = client.end_flood()?;
+    let flooded = client.end_flood(addresses.1)?;
     client.rest()?;
     Ok(Swap {
         swaps,

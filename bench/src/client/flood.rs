@@ -1,13 +1,12 @@
 //! Datagrams without a pause, while somebody else changes the tables.
 
 use std::{
-    io::{self, ErrorKind, stdin},
-    os::fd::AsFd as _,
+    io::{self, ErrorKind},
+    path::Path,
     time::Instant,
 };
 
 use anyhow::{Context as _, Result};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{SockAddr, Socket, Type};
 
 use super::{
@@ -15,13 +14,18 @@ use super::{
     work::{Addresses, PAYLOAD},
 };
 
-/// Sends between two looks at standard input.
+/// Sends between two looks whether to end.
 const ROUND: usize = 960;
 /// Of them to addresses outside.
 const OUTSIDE: usize = ROUND / 15;
 
-/// Sends at least `sends` datagrams, and on until something is to be read.
-pub(super) fn run(sends: u64, inside: &mut Addresses, outside: &mut Addresses) -> Result<Flooded> {
+/// Sends at least `sends` datagrams, and on until the file `end` is there.
+pub(super) fn run(
+    sends: u64,
+    end: &Path,
+    inside: &mut Addresses,
+    outside: &mut Addresses,
+) -> Result<Flooded> {
     let socket = Socket::new(inside.domain(), Type::DGRAM, None)?;
     let mut found = Flooded {
         sent: 0,
@@ -30,7 +34,7 @@ pub(super) fn run(sends: u64, inside: &mut Addresses, outside: &mut Addresses) -
         p99_ns: 0,
     };
     let mut times = Vec::with_capacity(2 * sends as usize);
-    while found.sent < sends || !is_told_to_end()? {
+    while found.sent < sends || !end.exists() {
         for address in inside.take(ROUND) {
             let start = Instant::now();
             let permitted = is_permitted(&socket, &address)?;
@@ -45,12 +49,6 @@ pub(super) fn run(sends: u64, inside: &mut Addresses, outside: &mut Addresses) -
     let place = times.len() * 99 / 100;
     found.p99_ns = *times.select_nth_unstable(place).1;
     Ok(found)
-}
-
-fn is_told_to_end() -> Result<bool> {
-    let input = stdin();
-    let mut wait = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-    Ok(poll(&mut wait, PollTimeout::ZERO)? > 0)
 }
 
 /// Whether a datagram may be sent there.

@@ -1,7 +1,8 @@
 //! What the client is told and what it says.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    fs,
+    io::{BufRead as _, BufReader, ErrorKind, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -54,8 +55,12 @@ pub(crate) enum Work {
     Time { load: Load, batches: u32 },
     /// Sends one datagram to each destination and says which were permitted.
     Probe,
-    /// Sends so many datagrams, and on until the next line comes.
-    Flood { sends: u64, outside: PathBuf },
+    /// Sends so many datagrams, and on until the file `end` is there.
+    Flood {
+        sends: u64,
+        outside: PathBuf,
+        end: PathBuf,
+    },
 }
 
 /// One line from the client.
@@ -148,10 +153,11 @@ impl Client {
         load: Load,
         batches: u32,
     ) -> Result<Timed> {
-        match self.order(place, destinations, Work::Time { load, batches })? {
-            Answer::Timed(timed) => Ok(timed),
-            answer => unexpected(&answer),
-        }
+        let work = Work::Time { load, batches };
+        let Answer::Timed(timed) = self.order(place, destinations, work)? else {
+            bail!(UNEXPECTED);
+        };
+        Ok(timed)
     }
 
     /// Which destinations a datagram may be sent to.
@@ -159,10 +165,10 @@ impl Client {
     /// # Errors
     /// Sending failed for another reason than being refused.
     pub(crate) fn probe(&mut self, place: &Place, destinations: &Path) -> Result<Vec<bool>> {
-        match self.order(place, destinations, Work::Probe)? {
-            Answer::Permitted(permitted) => Ok(permitted),
-            answer => unexpected(&answer),
-        }
+        let Answer::Permitted(permitted) = self.order(place, destinations, Work::Probe)? else {
+            bail!(UNEXPECTED);
+        };
+        Ok(permitted)
     }
 
     /// Starts to send to `destinations`, and now and then to one of `outside`.
@@ -172,26 +178,33 @@ impl Client {
     pub(crate) fn begin_flood(
         &mut self,
         place: &Place,
-        destinations: &Path,
-        outside: &Path,
+        (destinations, outside): (&Path, &Path),
         sends: u64,
     ) -> Result<()> {
+        let end = end_of(outside);
+        match fs::remove_file(&end) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let outside = outside.into();
-        self.say_do(place, destinations, Work::Flood { sends, outside })
+        let work = Work::Flood {
+            sends,
+            outside,
+            end,
+        };
+        self.say_do(place, destinations, work)
     }
 
     /// Ends it, once as many datagrams are sent as were asked for.
     ///
     /// # Errors
     /// Sending failed for another reason than being refused.
-    pub(crate) fn end_flood(&mut self) -> Result<Flooded> {
-        self.input
-            .write_all(b"\n")
-            .context("the client has ended")?;
-        match self.hear()? {
-            Answer::Flooded(flooded) => Ok(flooded),
-            answer => unexpected(&answer),
-        }
+    pub(crate) fn end_flood(&mut self, outside: &Path) -> Result<Flooded> {
+        fs::write(end_of(outside), "")?;
+        let Answer::Flooded(flooded) = self.hear()? else {
+            bail!(UNEXPECTED);
+        };
+        Ok(flooded)
     }
 
     /// Makes it leave the cgroup under test: who removes a cgroup ends what is in it.
@@ -200,10 +213,10 @@ impl Client {
     /// The client has ended.
     pub(crate) fn rest(&mut self) -> Result<()> {
         self.say(&Order::Rest)?;
-        match self.hear()? {
-            Answer::Rested => Ok(()),
-            answer => unexpected(&answer),
-        }
+        let Answer::Rested = self.hear()? else {
+            bail!(UNEXPECTED);
+        };
+        Ok(())
     }
 
     fn order(&mut self, place: &Place, destinations: &Path, work: Work) -> Result<Answer> {
@@ -226,18 +239,23 @@ impl Client {
     }
 
     fn hear(&mut self) -> Result<Answer> {
-        let mut answer = String::new();
-        self.output.read_line(&mut answer)?;
-        serde_json::from_str(&answer).with_context(|| format!("the client said `{answer}`"))
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        let answer = serde_json::from_str(&line);
+        let answer = answer.with_context(|| format!("the client said `{line}`"))?;
+        if let Answer::Failed(why) = answer {
+            bail!(why);
+        }
+        Ok(answer)
     }
 }
 
-fn unexpected<T>(answer: &Answer) -> Result<T> {
-    match answer {
-        Answer::Failed(why) => bail!("{why}"),
-        other => bail!("the client answered something else: {other:?}"),
-    }
+/// The file that ends a flood.
+fn end_of(outside: &Path) -> PathBuf {
+    outside.with_extension("end")
 }
+
+const UNEXPECTED: &str = "the client answered another question";
 
 impl Drop for Client {
     fn drop(&mut self) {

@@ -1,11 +1,10 @@
 //! Enforcer and the others, under the same loads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use enforcer_tests::lab::Cgroup;
 
-use super::Stage;
 use crate::{
     bed::Bed,
     client::{Load, Place},
@@ -16,6 +15,7 @@ use crate::{
     own::{self, Own},
     pairs::{self, Comparison, Effort, Subject},
     rivals::{Ipset, Loading, Nft, Trie},
+    stage::Stage,
     table,
 };
 
@@ -102,7 +102,7 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
 }
 
 /// Every address inside is permitted and every one outside refused, or nothing is timed.
-fn check(stage: &mut Stage, subject: &Subject, outside: &PathBuf) -> Result<()> {
+fn check(stage: &mut Stage, subject: &Subject, outside: &Path) -> Result<()> {
     let mut permitted = |to| -> Result<(usize, usize)> {
         let permitted = stage.client.probe(&subject.place, to)?;
         Ok((
@@ -131,7 +131,7 @@ struct Basics {
 }
 
 impl Basics {
-    fn subjects(&self, stage: &Stage, to: &PathBuf) -> Vec<Subject> {
+    fn subjects(&self, stage: &Stage, to: &Path) -> Vec<Subject> {
         let (elsewhere, cgroup) = &self.elsewhere;
         [
             (
@@ -151,7 +151,7 @@ impl Basics {
         .into()
     }
 
-    fn hooks(&self, stage: &mut Stage, to: &PathBuf, family: &str) -> Result<Vec<HookTime>> {
+    fn hooks(&self, stage: &mut Stage, to: &Path, family: &str) -> Result<Vec<HookTime>> {
         let own = Counted {
             subject: &self.own.subject(stage, to),
             programs: self.own.programs()?,
@@ -169,16 +169,16 @@ impl Basics {
 }
 
 impl Own {
-    fn subject(&self, stage: &Stage, to: &PathBuf) -> Subject {
+    fn subject(&self, stage: &Stage, to: &Path) -> Subject {
         subject("enforcer, world", stage.bed.place(&self.cgroup), to)
     }
 }
 
-fn subject(name: &str, place: Place, to: &PathBuf) -> Subject {
+fn subject(name: &str, place: Place, to: &Path) -> Subject {
     Subject {
         name: name.to_owned(),
         place,
-        destinations: to.clone(),
+        destinations: to.into(),
     }
 }
 

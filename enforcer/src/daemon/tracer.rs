@@ -93,7 +93,7 @@ mod tests {
         let mut trace = Trace {
             flow: Flow {
                 subject: CgroupId(7),
-                dst: Addr::from_v4([192, 0, 2, 1]),
+                dst: Addr::from_halves(0, 0xffff_c000_0201),
                 proto: Proto::TCP,
                 ports: Ports::is(Port(443)),
                 hook: Hook::Connect,
