@@ -7,7 +7,7 @@ use aya::programs::ProgramInfo;
 use enforcer::{
     compile::{Image, Input, Usage, compile},
     geo::{CountrySet, GeoSet},
-    kernel::{Enforcement, HOOKS, PinDir},
+    kernel::{Build, Enforcement, HOOKS, Object, PinDir},
     policy::{self, Policy},
 };
 use enforcer_common::abi::{ClassId, Tag};
@@ -28,7 +28,7 @@ impl Own {
     pub(crate) fn new(name: &str, image: &Image) -> Result<Self> {
         let cgroup = Cgroup::new(name)?;
         let dir = PinDir::of_instance(&format!("bench-{}-{name}", std::process::id()));
-        let enforcement = Enforcement::create(dir)?;
+        let enforcement = Enforcement::create(dir, Object::load(Build::Plain)?)?;
         let mut own = Self {
             cgroup,
             enforcement,

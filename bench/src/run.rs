@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use enforcer::kernel::Object;
+use enforcer::kernel::{Build, Object};
 
 use crate::{
     client::Load,
@@ -143,7 +143,7 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
 }
 
 fn verifier() -> Result<Vec<Verified>> {
-    let programs = Object::load()?.report().into_iter();
+    let programs = Object::load(Build::Plain)?.report().into_iter();
     let verified = programs.map(|report| Verified {
         program: report.name.to_owned(),
         instructions: report.verified_instructions,

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use enforcer::{
     geo::{Agreement, Database, GeoSet, LocationId, builtin},
-    kernel::{Enforcement, PinDir},
+    kernel::{Build, Enforcement, Object, PinDir},
     policy::Policy,
 };
 use enforcer_common::abi::{Addr, ClassId, Tag};
@@ -97,7 +97,7 @@ fn stages(policies: &[Policy], databases: &[PathBuf]) -> Result<Vec<(&'static st
     stage("compile, two databases");
     let dir = PinDir::of_instance(&format!("bench-{}-start", std::process::id()));
     let pins = Pins(dir.clone());
-    let mut enforcement = Enforcement::create(dir)?;
+    let mut enforcement = Enforcement::create(dir, Object::load(Build::Plain)?)?;
     stage("load the programs");
     enforcement.publish(&image)?;
     stage("publish");

@@ -24,42 +24,42 @@ static ALLOW4: LpmTrie<[u8; 4], u32, { 1 << 21 }> = LpmTrie::new();
 static ALLOW6: LpmTrie<[u8; 16], u32, { 1 << 21 }> = LpmTrie::new();
 
 #[cgroup_sock_addr(connect4)]
-pub fn floor_connect4(_ctx: SockAddrContext) -> i32 {
+fn floor_connect4(_ctx: SockAddrContext) -> i32 {
     PASS
 }
 
 #[cgroup_sock_addr(connect6)]
-pub fn floor_connect6(_ctx: SockAddrContext) -> i32 {
+fn floor_connect6(_ctx: SockAddrContext) -> i32 {
     PASS
 }
 
 #[cgroup_sock_addr(sendmsg4)]
-pub fn floor_sendmsg4(_ctx: SockAddrContext) -> i32 {
+fn floor_sendmsg4(_ctx: SockAddrContext) -> i32 {
     PASS
 }
 
 #[cgroup_sock_addr(sendmsg6)]
-pub fn floor_sendmsg6(_ctx: SockAddrContext) -> i32 {
+fn floor_sendmsg6(_ctx: SockAddrContext) -> i32 {
     PASS
 }
 
 #[cgroup_skb(egress)]
-pub fn floor_egress(_ctx: SkBuffContext) -> i32 {
+fn floor_egress(_ctx: SkBuffContext) -> i32 {
     PASS
 }
 
 #[cgroup_skb(ingress)]
-pub fn floor_ingress(_ctx: SkBuffContext) -> i32 {
+fn floor_ingress(_ctx: SkBuffContext) -> i32 {
     PASS
 }
 
 #[cgroup_skb(egress)]
-pub fn list_egress(ctx: SkBuffContext) -> i32 {
+fn list_egress(ctx: SkBuffContext) -> i32 {
     judge(&ctx, 16, 24)
 }
 
 #[cgroup_skb(ingress)]
-pub fn list_ingress(ctx: SkBuffContext) -> i32 {
+fn list_ingress(ctx: SkBuffContext) -> i32 {
     judge(&ctx, 12, 8)
 }
 

@@ -75,7 +75,7 @@ fn line(Trace { flow, decision }: &Trace, known: &Known, generation: u64) -> Str
 #[cfg(test)]
 mod tests {
     use enforcer_common::{
-        abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+        abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
         verdict::{Decision, Flow, Reason},
     };
 
@@ -104,6 +104,7 @@ mod tests {
                 rule: RuleId(3),
                 would_deny: true,
                 generation: 1,
+                class: ClassId(0),
             },
         };
         assert_eq!(
