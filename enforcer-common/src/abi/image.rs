@@ -96,6 +96,9 @@ impl ImageHeader {
     pub const TAIL_COUNT: u16 = 11;
     /// Number of NAT64 prefixes, at most [`Self::NAT64_SLOTS`].
     pub const NAT64_COUNT: u16 = 10;
+    /// [`Seed`](crate::names::Seed) of the name hashes, as two double words (index in double words:
+    /// half of this). The same in every image of an instance.
+    pub const NAME_SEED: u16 = 12;
     /// First NAT64 prefix: six words each (hi, lo, len, zero).
     pub const NAT64: u16 = 16;
     /// Room for NAT64 prefixes.
