@@ -87,11 +87,13 @@ impl NameKey {
 
 /// Makes a [`NameKey`] from bytes in wire order.
 ///
-/// It has no length of its own to check: who reads a message bounds labels and names.
+/// It has no length of its own to check: who reads a message bounds labels and names. There is little
+/// to do at the end of a label, for the verifier walks that at every byte of the longest name.
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NameKeyBuilder {
     label: Sip,
-    whole: u64,
+    whole: Sip,
     recent: [u64; MAX_SUFFIX_LABELS],
     labels: u64,
 }
@@ -103,7 +105,7 @@ impl NameKeyBuilder {
     pub fn new(seed: &Seed) -> Self {
         Self {
             label: Sip::new(seed, domain::LABEL),
-            whole: 0,
+            whole: Sip::new(seed, domain::WHOLE),
             recent: [0; MAX_SUFFIX_LABELS],
             labels: 0,
         }
@@ -112,15 +114,18 @@ impl NameKeyBuilder {
     /// The next byte of the current label.
     #[inline(always)]
     pub fn byte(&mut self, byte: u8) {
-        self.label.absorb(u64::from(lower(byte)));
+        let byte = u64::from(lower(byte));
+        self.label.absorb(byte);
+        self.whole.absorb(byte);
     }
 
     /// The current label is complete.
     #[inline(always)]
     pub fn end_label(&mut self, seed: &Seed) {
-        let label = self.label.finish();
-        self.whole = pair(seed, domain::WHOLE, self.whole, label);
-        self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = label;
+        /// No byte has this value.
+        const BOUNDARY: u64 = 0x100;
+        self.whole.absorb(BOUNDARY);
+        self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = self.label.finish();
         self.labels = self.labels.wrapping_add(1);
         self.label = Sip::new(seed, domain::LABEL);
     }
@@ -137,7 +142,7 @@ impl NameKeyBuilder {
     /// The same, in place: the stack of a kernel program has no room for a key.
     #[inline(always)]
     pub fn finish_into(&self, seed: &Seed, key: &mut NameKey) {
-        key.whole = self.whole;
+        key.whole = self.whole.finish();
         key.labels = self.labels as u8;
         key.reserved = [0; 7];
         let mut suffix = 0;
