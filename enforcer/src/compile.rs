@@ -16,7 +16,9 @@ mod partition;
 mod predicates;
 mod provenance;
 
-use enforcer_common::abi::{CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, RuleId};
+use enforcer_common::abi::{
+    CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, Resolvers, RuleId,
+};
 
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
@@ -132,6 +134,9 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
         let judge = |&policy: &usize| input.policies[policy].replies == Replies::Judge;
         let entry = ClassEntry {
             judge_replies: class.iter().any(judge),
+            names: false,
+            resolvers: Resolvers::default(),
+            mask_row: 0,
         };
         header.set_class(ClassId(number as u16), entry);
     }

@@ -2,8 +2,8 @@
 
 use enforcer::compile::{Input, compile};
 use enforcer_common::{
-    abi::{Addr, ClassId, ImageHeader, Page, Tag},
-    verdict::{Decision, Flow, Judgement, Pages, Reason, Tables, decide, judge},
+    abi::{Addr, ClassId, ImageHeader, NameMask, Page, Tag},
+    verdict::{Decision, Flow, Judgement, Names, Pages, Reason, Tables, decide, judge},
 };
 use enforcer_tests::{
     arb,
@@ -34,8 +34,13 @@ impl Tables for InMemory<'_> {
         Some(Tag::judged(self.class))
     }
 
-    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
-        judge(self, class, dst, key)
+    fn judge(&self, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
+        judge(self, class, dst, key, names)
+    }
+
+    fn names(&self, _flow: &Flow, _class: ClassId) -> Names {
+        let generation = self.pages[0].double(ImageHeader::GENERATION / 2);
+        Names::in_image(NameMask::NONE, generation)
     }
 
     fn is_reply(&self, _flow: &Flow) -> bool {

@@ -37,7 +37,7 @@ fn assert_same(kernel: &Parity, flow: &Flow, class: ClassId, expected: &Decision
 
 #[track_caller]
 fn assert_agree(kernel: &Parity, image: &Image, class: ClassId, flow: &Flow) -> Verdict {
-    let expected = image.decide(class, flow);
+    let expected = image.decide(class, flow, &[]);
     assert_same(kernel, flow, class, &expected);
     expected.verdict
 }

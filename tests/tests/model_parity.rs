@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 /// What the image says, in the model's words.
 fn answer(image: &Image, class: usize, flow: &Flow) -> Answer {
-    let decision: Decision = image.decide(ClassId(class as u16), flow);
+    let decision: Decision = image.decide(ClassId(class as u16), flow, &[]);
     assert!(
         matches!(decision.reason, Reason::Rule | Reason::Loopback),
         "{flow:?}: {decision:?}"

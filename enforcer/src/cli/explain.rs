@@ -124,7 +124,7 @@ fn of_policies(args: &ExplainArgs, to: &[Destination]) -> anyhow::Result<Option<
         eprintln!("enforcer: warning: {warning}");
     }
     let image = image_of(&loaded.policies, &geo)?;
-    let explain = |to| explanation(to, &image.decide(ClassId(0), &to.flow()), &image, &geo);
+    let explain = |to| explanation(to, &image.decide(ClassId(0), &to.flow(), &[]), &image, &geo);
     Ok(Some(to.iter().map(explain).collect()))
 }
 

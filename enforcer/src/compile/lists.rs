@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use enforcer_common::abi::{MatrixEntry, Outcome, Ports, Proto, Segment};
+use enforcer_common::abi::{MatrixEntry, Outcome, Ports, Proto, Says, Segment};
 
 use super::{
     Input,
@@ -167,9 +167,9 @@ impl<'a> DecisionList<'a> {
         keys.dedup();
         let mut segments: Vec<Segment> = Vec::new();
         for key in keys.into_iter().filter(|&key| key < Segment::KEYS) {
-            let outcome = self.outcome(key);
-            if segments.last().is_none_or(|last| last.outcome != outcome) {
-                segments.push(Segment { key, outcome });
+            let says = Says::Outcome(self.outcome(key));
+            if segments.last().is_none_or(|last| last.says != says) {
+                segments.push(Segment { key, says });
             }
         }
         segments
@@ -213,7 +213,10 @@ impl<'a> DecisionList<'a> {
     ) -> MatrixEntry {
         let segments = self.segments();
         if let [only] = segments[..] {
-            return MatrixEntry::Outcome(only.outcome);
+            return match only.says {
+                Says::Outcome(outcome) => MatrixEntry::Outcome(outcome),
+                Says::Chain(chain) => MatrixEntry::Chain(chain),
+            };
         }
         *buckets.entry(segments).or_insert_with_key(|segments| {
             let mut doubles: Vec<u64> = segments.iter().map(|segment| segment.pack()).collect();

@@ -126,7 +126,9 @@ impl Header {
     }
 
     pub(super) fn set_class(&mut self, class: ClassId, entry: ClassEntry) {
-        self.set(ClassEntry::place(class), entry.pack());
+        for (word, value) in (ClassEntry::place(class)..).zip(entry.pack()) {
+            self.set(word, value);
+        }
     }
 
     pub(super) fn append_matrix(&mut self, lists: &ClassLists) {

@@ -188,7 +188,7 @@ spec:
         ];
         for (tag, to, verdict, reason, rule) in cases {
             let to: Destination = to.parse().expect("an address");
-            let decision = image.decide_tagged(tag, 7, &to.flow());
+            let decision = image.decide_tagged(tag, 7, &to.flow(), &[]);
             let said = explanation(&to, &decision, &image, &geo);
             assert_eq!(
                 (&*said.verdict, &*said.reason, said.rule.as_deref()),
