@@ -72,15 +72,13 @@ pub enum DnsCount {
     NoRoom = 8,
     /// A name that made room for another name of the same address, before its time.
     Displaced = 9,
-    /// A packet that a workload sent as if it were one of its resolvers; it was refused.
-    Forged = 10,
     /// First [`Unread`](crate::names::Unread), which starts at 1.
     UnreadBase = 15,
 }
 
 impl DnsCount {
     /// Every count with its label in metrics, besides those of [`Unread`](crate::names::Unread).
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Asked, "asked"),
         (Self::Learnt, "learnt"),
         (Self::NoAddress, "no_address"),
@@ -91,7 +89,6 @@ impl DnsCount {
         (Self::Busy, "busy"),
         (Self::NoRoom, "no_room"),
         (Self::Displaced, "displaced"),
-        (Self::Forged, "forged"),
     ];
 
     /// Index into the `COUNTERS` array.

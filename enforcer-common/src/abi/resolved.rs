@@ -22,15 +22,18 @@ pub const HELD_NAMES: usize = 4;
 
 /// Value of the `RESOLVED` map. Times are `CLOCK_BOOTTIME` nanoseconds.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Resolved {
+    /// The key of the entry, first: the kernel may use the memory of an entry that is replaced for
+    /// another one while somebody reads it, who then finds another key here.
+    pub holder: Holder,
     /// The names.
     pub names: [HeldName; HELD_NAMES],
     /// When a connection to the address last sent anything; 0 is never.
     pub used_ns: u64,
 }
 
-const _: () = assert!(size_of::<Resolved>() == 360);
+const _: () = assert!(size_of::<Resolved>() == 384);
 
 /// One name of an address.
 #[repr(C)]
@@ -59,6 +62,17 @@ impl Resolved {
     pub const MOST_SECONDS: u32 = 86_400;
     /// How long the names of an address still hold after a connection to it last sent anything.
     pub const IN_USE_NS: u64 = 60_000_000_000;
+
+    /// No names yet.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(holder: Holder) -> Self {
+        Self {
+            holder,
+            names: [HeldName::default(); HELD_NAMES],
+            used_ns: 0,
+        }
+    }
 
     /// Until when an answer with this TTL (in seconds) holds.
     #[inline(always)]
@@ -154,7 +168,7 @@ mod tests {
 
     use std::format;
 
-    use super::{HELD_NAMES, Held, NameKey, Resolved};
+    use super::{Addr, CgroupId, HELD_NAMES, Held, Holder, NameKey, Resolved};
     use crate::names::Seed;
 
     const SECOND: u64 = 1_000_000_000;
@@ -163,9 +177,16 @@ mod tests {
         NameKey::of_text(text, &Seed([1, 2])).expect("a name")
     }
 
+    fn unknown() -> Resolved {
+        Resolved::of(Holder {
+            workload: CgroupId(1),
+            addr: Addr::from_v4([192, 0, 2, 1]),
+        })
+    }
+
     #[test]
     fn a_name_holds_for_its_time_and_while_it_is_used() {
-        let mut resolved = Resolved::default();
+        let mut resolved = unknown();
         assert!(resolved.is_over(SECOND));
         let until = Resolved::until(SECOND, 300);
         assert_eq!(until, 301 * SECOND);
@@ -185,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_same_name_again_keeps_the_longer_time() {
-        let mut resolved = Resolved::default();
+        let mut resolved = unknown();
         resolved.note(&key("a"), 500, 1);
         resolved.note(&key("a"), 400, 1);
         assert_eq!(resolved.names[0].until_ns, 500);
@@ -194,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_name_that_ends_first_makes_room() {
-        let mut resolved = Resolved::default();
+        let mut resolved = unknown();
         for at in 0..HELD_NAMES {
             let held = resolved.note(&key(&format!("n{at}")), 1000 + at as u64, 1);
             assert_eq!(held, Held::Kept);

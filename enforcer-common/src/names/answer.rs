@@ -80,6 +80,12 @@ impl Answer {
         self.address_count
     }
 
+    /// The name whose records say something: the last one of the chain.
+    #[inline(always)]
+    fn wanted(&self) -> u64 {
+        self.names[self.name_count.wrapping_sub(1) as usize % MAX_NAMES].whole
+    }
+
     #[inline(always)]
     fn add_name(&mut self, name: &NameKey) -> Result<(), Unread> {
         if self.name_count as usize >= MAX_NAMES {
@@ -104,71 +110,83 @@ impl Answer {
     }
 }
 
-/// Reads `records` records from `at` on, into an answer that has [begun](Answer::begin).
+/// Reads `records` records from `at` on, each with `record`, which is [`read_record`] and gives the
+/// place after it.
+///
+/// # Errors
+/// It cannot be read to its end. The answer is then worth nothing.
+#[inline(always)]
+pub fn read_records(
+    at: u16,
+    records: u16,
+    mut record: impl FnMut(u16) -> Result<u16, Unread>,
+) -> Result<(), Unread> {
+    if records > MAX_RECORDS {
+        return Err(Unread::Records);
+    }
+    let mut at = at;
+    for number in 0..MAX_RECORDS {
+        if number >= records {
+            break;
+        }
+        at = record(at)?;
+    }
+    Ok(())
+}
+
+/// Reads the record at `at` into an answer that has [begun](Answer::begin), and gives the place after
+/// it.
 ///
 /// Aliases must come before what they lead to, as every resolver sends them. Records of other names,
 /// types and classes say nothing and are passed over. Other sections are not read: nobody asked.
 ///
 /// # Errors
-/// It cannot be read to its end. The answer is then worth nothing.
+/// It cannot be read, or there is no room for what it says.
 #[inline(always)]
-pub fn read_answer<B: Bytes, N: NameReader>(
+pub fn read_record<B: Bytes, N: NameReader>(
     message: &B,
     names: &mut N,
     at: u16,
-    records: u16,
     answer: &mut Answer,
-) -> Result<(), Unread> {
-    if records > MAX_RECORDS {
-        return Err(Unread::Records);
+) -> Result<u16, Unread> {
+    let fixed = names.read(at)?;
+    let is_wanted = names.key().whole == answer.wanted();
+    let kind = message.word(fixed)?;
+    let class = message.word(fixed.wrapping_add(2))?;
+    let ttl = u32::from(message.word(fixed.wrapping_add(4))?) << 16
+        | u32::from(message.word(fixed.wrapping_add(6))?);
+    let length = message.word(fixed.wrapping_add(8))?;
+    let data = fixed.wrapping_add(10);
+    let (next, over) = data.overflowing_add(length);
+    if over || (length > 0 && message.byte(next.wrapping_sub(1)).is_none()) {
+        return Err(Unread::Ends);
     }
-    let mut wanted = answer.names[0].whole;
-    let mut at = at;
-    for record in 0..MAX_RECORDS {
-        if record >= records {
-            break;
+    if class != CLASS_INTERNET {
+        return Ok(next);
+    }
+    match kind {
+        TYPE_A if length != 4 => return Err(Unread::Record),
+        TYPE_AAAA if length != 16 => return Err(Unread::Record),
+        TYPE_A | TYPE_AAAA if is_wanted => {
+            let address = match kind {
+                TYPE_A => Addr::from_v4(octets(message, data)?),
+                _ => Addr::from_v6(octets(message, data)?),
+            };
+            answer.add_address(address);
+            answer.hold_for(ttl);
         }
-        let fixed = names.read(at)?;
-        let owner = names.key().whole;
-        let kind = message.word(fixed)?;
-        let class = message.word(fixed.wrapping_add(2))?;
-        let ttl = u32::from(message.word(fixed.wrapping_add(4))?) << 16
-            | u32::from(message.word(fixed.wrapping_add(6))?);
-        let length = message.word(fixed.wrapping_add(8))?;
-        let data = fixed.wrapping_add(10);
-        let (next, over) = data.overflowing_add(length);
-        if over || (length > 0 && message.byte(next.wrapping_sub(1)).is_none()) {
-            return Err(Unread::Ends);
-        }
-        at = next;
-        if class != CLASS_INTERNET {
-            continue;
-        }
-        match kind {
-            TYPE_A if length != 4 => return Err(Unread::Record),
-            TYPE_AAAA if length != 16 => return Err(Unread::Record),
-            TYPE_A | TYPE_AAAA if owner == wanted => {
-                let address = match kind {
-                    TYPE_A => Addr::from_v4(octets(message, data)?),
-                    _ => Addr::from_v6(octets(message, data)?),
-                };
-                answer.add_address(address);
+        TYPE_CNAME => {
+            if names.read(data)? != next {
+                return Err(Unread::Record);
+            }
+            if is_wanted {
+                answer.add_name(names.key())?;
                 answer.hold_for(ttl);
             }
-            TYPE_CNAME => {
-                if names.read(data)? != next {
-                    return Err(Unread::Record);
-                }
-                if owner == wanted {
-                    answer.add_name(names.key())?;
-                    answer.hold_for(ttl);
-                    wanted = names.key().whole;
-                }
-            }
-            _ => {}
         }
+        _ => {}
     }
-    Ok(())
+    Ok(next)
 }
 
 #[inline(always)]

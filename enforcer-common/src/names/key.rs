@@ -16,6 +16,7 @@ mod domain {
     pub(super) const LABEL: u64 = 1;
     pub(super) const WHOLE: u64 = 2;
     pub(super) const SUFFIX: u64 = 3;
+    pub(super) const QUESTION: u64 = 4;
 }
 
 /// The secret of one instance's name hashes: 128 bits.
@@ -130,6 +131,13 @@ impl NameKeyBuilder {
         self.label = Sip::new(seed, domain::LABEL);
     }
 
+    /// [`NameKey::whole`] of the labels so far.
+    #[inline(always)]
+    #[must_use]
+    pub fn whole(&self) -> u64 {
+        self.whole.finish()
+    }
+
     /// The key of the labels so far.
     #[inline(always)]
     #[must_use]
@@ -142,7 +150,7 @@ impl NameKeyBuilder {
     /// The same, in place: the stack of a kernel program has no room for a key.
     #[inline(always)]
     pub fn finish_into(&self, seed: &Seed, key: &mut NameKey) {
-        key.whole = self.whole.finish();
+        key.whole = self.whole();
         key.labels = self.labels as u8;
         key.reserved = [0; 7];
         let mut suffix = 0;
@@ -152,6 +160,13 @@ impl NameKeyBuilder {
             *slot = if before <= self.labels { suffix } else { 0 };
         }
     }
+}
+
+/// Hash of a question: the hash of its whole name, and its type.
+#[inline(always)]
+#[must_use]
+pub fn question_hash(seed: &Seed, whole: u64, kind: u16) -> u64 {
+    pair(seed, domain::QUESTION, whole, u64::from(kind))
 }
 
 /// RFC 4343: names compare without regard to the case of ASCII letters, and of no others.

@@ -184,14 +184,25 @@ pub fn read_question<B: Bytes, N: NameReader>(
     at: u16,
 ) -> Result<Question, Unread> {
     let after = names.read(at)?;
-    let kind = message.word(after)?;
-    if message.word(after.wrapping_add(2))? != CLASS_INTERNET {
-        return Err(Unread::Question);
+    Question::after_name(message, after)
+}
+
+impl Question {
+    /// What follows the name of a question.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not of the internet class.
+    #[inline(always)]
+    pub fn after_name<B: Bytes>(message: &B, at: u16) -> Result<Self, Unread> {
+        let kind = message.word(at)?;
+        if message.word(at.wrapping_add(2))? != CLASS_INTERNET {
+            return Err(Unread::Question);
+        }
+        Ok(Self {
+            kind,
+            end: at.wrapping_add(4),
+        })
     }
-    Ok(Question {
-        kind,
-        end: after.wrapping_add(4),
-    })
 }
 
 /// `IN` (RFC 1035, 3.2.4).

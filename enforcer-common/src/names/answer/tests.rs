@@ -2,7 +2,9 @@ extern crate std;
 
 use std::{vec, vec::Vec};
 
-use super::{Answer, MAX_NAMES, MAX_RECORDS, TYPE_A, TYPE_AAAA, TYPE_CNAME, read_answer};
+use super::{
+    Answer, MAX_NAMES, MAX_RECORDS, TYPE_A, TYPE_AAAA, TYPE_CNAME, read_record, read_records,
+};
 use crate::{
     abi::Addr,
     names::{
@@ -50,13 +52,9 @@ fn read(bytes: &[u8]) -> Result<Answer, Unread> {
     let mut reader = Reader(bytes, NameKey::default());
     let question = read_question(&message, &mut reader, HEADER_BYTES)?;
     let mut answer = Answer::to(reader.key());
-    read_answer(
-        &message,
-        &mut reader,
-        question.end,
-        head.answers,
-        &mut answer,
-    )?;
+    read_records(question.end, head.answers, |at| {
+        read_record(&message, &mut reader, at, &mut answer)
+    })?;
     Ok(answer)
 }
 
