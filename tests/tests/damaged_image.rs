@@ -1,8 +1,12 @@
 //! A damaged image gives the same answers in the kernel and in userspace, and most often a fault.
 
-use enforcer::compile::{Input, compile};
+use enforcer::{
+    compile::{Input, compile},
+    policy::Minute,
+};
 use enforcer_common::{
     abi::{Addr, ClassId, ImageHeader, NameMask, Page, Tag},
+    names::Seed,
     verdict::{Decision, Flow, Judgement, Names, Pages, Reason, Tables, decide, judge},
 };
 use enforcer_tests::{
@@ -114,6 +118,9 @@ fn both_sides_make_the_same_of_damage() {
             geo: &case.geo,
             nat64: &case.nat64,
             generation: 1,
+            now: Minute(0),
+            seed: Seed([1, 2]),
+            cluster_dns: &[],
         };
         let image = compile(&input).expect("generated cases fit into an image");
         kernel.tag_classes(case.classes.len()).expect("tagged");
