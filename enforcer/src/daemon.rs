@@ -10,6 +10,8 @@ pub mod explain;
 pub mod node;
 #[cfg(feature = "kernel")]
 pub mod reporter;
+#[cfg(feature = "kernel")]
+mod renewal;
 mod resolvers;
 #[cfg(feature = "kernel")]
 pub mod run;
