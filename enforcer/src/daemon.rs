@@ -11,10 +11,17 @@ pub mod node;
 #[cfg(feature = "kernel")]
 pub mod reporter;
 #[cfg(feature = "kernel")]
+mod renewal;
+mod resolvers;
+#[cfg(feature = "kernel")]
 pub mod run;
+#[cfg(feature = "kernel")]
+mod seed;
 #[cfg(feature = "kernel")]
 pub mod settings;
 #[cfg(feature = "kernel")]
 pub mod status;
 #[cfg(feature = "kernel")]
 mod tracer;
+
+pub use resolvers::node_resolvers;

@@ -4,15 +4,15 @@
 use enforcer::{
     compile::{Image, Input, compile},
     geo::{Agreement, GeoSet},
-    policy,
+    policy::{self, Minute},
 };
 use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto, Stance, Tag},
+    names::Seed,
     verdict::{Decision, Fault, Flow, Reason, Verdict},
 };
 use enforcer_tests::{
-    arb::{self, Case},
-    cases, lab,
+    arb, cases, lab,
     parity::{Parity, workload},
 };
 use proptest::{
@@ -42,17 +42,6 @@ fn assert_agree(kernel: &Parity, image: &Image, class: ClassId, flow: &Flow) -> 
     expected.verdict
 }
 
-fn image_of(case: &Case) -> Image {
-    let input = Input {
-        policies: &case.policies,
-        classes: &case.classes,
-        geo: &case.geo,
-        nat64: &case.nat64,
-        generation: 1,
-    };
-    compile(&input).expect("generated cases fit into an image")
-}
-
 #[test]
 fn generated_cases() {
     let mut kernel = Parity::load().expect("the program");
@@ -60,7 +49,7 @@ fn generated_cases() {
     let mut denied = 0;
     for _ in 0..48 {
         let case = arb::case().new_tree(&mut runner).expect("a case").current();
-        let image = image_of(&case);
+        let image = compile(&case.input()).expect("generated cases fit into an image");
         kernel.publish(image.pages()).expect("published");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for class in (0..case.classes.len()).map(|class| ClassId(class as u16)) {
@@ -88,6 +77,9 @@ fn the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
+            now: Minute(0),
+            seed: Seed([1, 2]),
+            cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
         kernel.publish(image.pages()).expect("published");
@@ -109,6 +101,9 @@ fn a_walk_through_the_world() {
         geo: &geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     let image = compile(&input).expect("the world fits into an image");
     kernel.publish(image.pages()).expect("published");
@@ -186,6 +181,9 @@ fn what_is_missing_is_a_fault_for_tagged_cgroups_alone() {
         geo: &geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     let image = compile(&input).expect("it fits into an image");
     kernel.publish(image.pages()).expect("published");

@@ -1,7 +1,7 @@
 //! The compiled answer in memory.
 
 use enforcer_common::{
-    abi::{Addr, ClassId, ImageHeader, NameMask, PAGE_BYTES, Page, RuleId, Tag},
+    abi::{Addr, ClassId, ImageHeader, NameMask, Page, RuleId, Tag},
     names::NameKey,
     verdict::{
         Decision, Flow, Judgement, Names, Pages, Tables, decide, judge, name_mask, name_seed,
@@ -10,9 +10,11 @@ use enforcer_common::{
 
 use super::{
     lists::ListUsage,
+    names::NameUsage,
     partition::AddressUsage,
     provenance::{Provenance, Rules},
 };
+use crate::policy::Minute;
 
 /// A compiled image: the pages that are published to the kernel, and what their numbers mean.
 #[derive(Clone)]
@@ -20,6 +22,7 @@ pub struct Image {
     pages: Vec<Page>,
     rules: Rules,
     usage: Usage,
+    until: Option<Minute>,
 }
 
 /// What an image consists of.
@@ -29,27 +32,27 @@ pub struct Usage {
     pub addresses: AddressUsage,
     /// Matrix and lists.
     pub lists: ListUsage,
+    /// Names.
+    pub names: NameUsage,
     /// Size in bytes.
     pub bytes: usize,
 }
 
 impl Image {
-    pub(super) fn new(
-        pages: Vec<Page>,
-        rules: Rules,
-        addresses: AddressUsage,
-        lists: ListUsage,
-    ) -> Self {
-        let bytes = pages.len() * PAGE_BYTES;
+    pub(super) fn new(pages: Vec<Page>, rules: Rules, usage: Usage, until: Option<Minute>) -> Self {
         Self {
             pages,
             rules,
-            usage: Usage {
-                addresses,
-                lists,
-                bytes,
-            },
+            usage,
+            until,
         }
+    }
+
+    /// The minute from which on the same policies mean something else: an agreement that they
+    /// require ends. Whoever runs longer compiles again then.
+    #[must_use]
+    pub fn until(&self) -> Option<Minute> {
+        self.until
     }
 
     /// Its number.

@@ -11,14 +11,18 @@ use std::{
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Tag},
+    names::Seed,
+};
 
-use super::{reporter::Reporter, settings::Settings};
+use super::{node_resolvers, renewal, reporter::Reporter, seed, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
+    events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -30,6 +34,7 @@ struct Loaded {
     policies: Vec<Policy>,
     geo: Arc<GeoSet>,
     image: Image,
+    made_at: Minute,
 }
 
 /// What `run` holds.
@@ -42,9 +47,11 @@ pub struct Node {
     classes: Classes,
     loaded: Option<Loaded>,
     generation: u64,
+    seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
+    ended: Vec<DaemonEvent>,
 }
 
 impl Node {
@@ -75,6 +82,10 @@ impl Node {
             }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let seed = match enforcement.name_seed()? {
+            Some(seed) => seed,
+            None => seed::draw().context("draw a seed for names")?,
+        };
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -84,8 +95,10 @@ impl Node {
             enforcement,
             loaded: None,
             generation,
+            seed,
             tags: HashMap::new(),
             last_error: None,
+            ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
         let adopted = node.enforcement.is_adopted();
@@ -151,25 +164,67 @@ impl Node {
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
-        self.generation = loaded.image.generation();
-        self.loaded = Some(loaded);
+        self.replace(loaded);
         self.place(assigned)
     }
 
     fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
+        let made_at = renewal::now();
         let input = Input {
             policies: &policies,
             classes: &self.classes.members(&policies),
             geo: &geo,
             nat64: &[],
             generation: self.generation + 1,
+            now: made_at,
+            seed: self.seed,
+            cluster_dns: &node_resolvers(),
         };
         let image = compile(&input)?;
         Ok(Loaded {
             policies,
             geo,
             image,
+            made_at,
         })
+    }
+
+    fn replace(&mut self, loaded: Loaded) {
+        self.generation = loaded.image.generation();
+        if let Some(old) = &self.loaded {
+            let (before, now) = (old.made_at, loaded.made_at);
+            let ended = renewal::ended(&loaded.policies, before, now, self.generation);
+            self.ended.extend(ended);
+        }
+        self.loaded = Some(loaded);
+    }
+
+    /// When an agreement ends, so that [`renew`](Self::renew) is due.
+    #[must_use]
+    pub fn until(&self) -> Option<Minute> {
+        self.loaded.as_ref()?.image.until()
+    }
+
+    /// Compiles the loaded policies as of now. No file is read: an agreement that ended has ended,
+    /// whatever has become of the files.
+    ///
+    /// # Errors
+    /// The kernel refuses the image.
+    pub fn renew(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        let Some(loaded) = &self.loaded else {
+            return Ok(());
+        };
+        let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
+        let loaded = self.compile(policies, geo)?;
+        reporter.known().learn_image(&loaded.image);
+        self.enforcement.publish(&loaded.image)?;
+        self.replace(loaded);
+        Ok(())
+    }
+
+    /// What to tell of agreements that ended since this was last asked.
+    pub fn take_ended(&mut self) -> Vec<DaemonEvent> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -194,8 +249,7 @@ impl Node {
             class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
             self.enforcement.publish(&loaded.image)?;
-            self.generation = loaded.image.generation();
-            self.loaded = Some(loaded);
+            self.replace(loaded);
         }
         self.place(assigned)?;
         self.introduce(reporter.known());

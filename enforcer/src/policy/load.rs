@@ -6,12 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 
 use super::{
+    Minute,
     check::{self, Document, Kind},
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Policy,
+    provider::Providers,
     region::Regions,
     source::{self, Node, Source, Span},
 };
@@ -25,28 +27,40 @@ pub struct Loaded {
     pub regions: Regions,
     /// How many regions stand in the files.
     pub region_documents: usize,
+    /// The built-in providers, those of the files, and the agreements with both.
+    pub providers: Providers,
+    /// How many providers stand in the files.
+    pub provider_documents: usize,
     /// What loads, but probably does not mean what it says.
     pub warnings: Diagnostics,
 }
 
-/// Reads policies and regions. A directory is read recursively, `*.yaml` and `*.yml` in the order
+/// Reads policies, regions and providers. A directory is read recursively, `*.yaml` and `*.yml` in the order
 /// of names, hidden entries left out. Members of regions count as of today, UTC: see
 /// [`Regions::next_change`].
 ///
 /// # Errors
 /// All findings of all files, warnings too, if any of them is an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
-    load_on(paths, today())
+    load_at(paths, now())
 }
 
-/// [`load`] as of another day.
+/// [`load`] as of the start of another day.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_on(paths: &[PathBuf], today: Date) -> Result<Loaded, Diagnostics> {
+    load_at(paths, Minute::start_of(today))
+}
+
+/// [`load`] as of another minute.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_at(paths: &[PathBuf], now: Minute) -> Result<Loaded, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let sources = source::collect(paths, &mut diagnostics);
-    load_sources(sources, diagnostics, today)
+    load_sources(sources, diagnostics, now)
 }
 
 /// The policy that `exec` uses when none is given: `policies/sovereign-llm.yaml`.
@@ -56,19 +70,20 @@ pub fn load_on(paths: &[PathBuf], today: Date) -> Result<Loaded, Diagnostics> {
 pub fn load_default() -> Result<Loaded, Diagnostics> {
     let text = include_str!("../../../policies/sovereign-llm.yaml");
     let source = Source::new(Path::new("built-in/sovereign-llm.yaml"), text.to_owned());
-    load_sources(vec![source], Diagnostics::default(), today())
+    load_sources(vec![source], Diagnostics::default(), now())
 }
 
-fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
+fn now() -> Minute {
+    Minute::of(Timestamp::now())
 }
 
 fn load_sources(
     sources: Vec<Arc<Source>>,
     mut diagnostics: Diagnostics,
-    today: Date,
+    now: Minute,
 ) -> Result<Loaded, Diagnostics> {
-    let regions = Regions::built_in(today)?;
+    let regions = Regions::built_in(now.date())?;
+    let providers = Providers::built_in(&regions)?;
     let files: Vec<(Arc<Source>, Vec<Node>)> = sources
         .into_iter()
         .map(|file| {
@@ -76,7 +91,7 @@ fn load_sources(
             (file, documents)
         })
         .collect();
-    let mut loaded = read(&files, regions, &mut diagnostics);
+    let mut loaded = read(&files, regions, providers, now, &mut diagnostics);
     diagnostics.sort();
     if diagnostics.errors() > 0 {
         return Err(diagnostics);
@@ -88,6 +103,8 @@ fn load_sources(
 fn read(
     files: &[(Arc<Source>, Vec<Node>)],
     mut regions: Regions,
+    mut providers: Providers,
+    now: Minute,
     diagnostics: &mut Diagnostics,
 ) -> Loaded {
     let nodes = files
@@ -123,15 +140,50 @@ fn read(
         }
     }
     let mut names = Names::default();
+    let mut agreements = Vec::new();
+    for document in of_kind(Kind::Provider) {
+        let Some(provider) = check::provider(document, false, &regions, diagnostics) else {
+            continue;
+        };
+        if provider.endpoints.is_empty() {
+            agreements.push((document, provider));
+        } else if names.claim(document, "providers", diagnostics) && !providers.add(provider) {
+            let (source, span) = (document.source, document.name_span);
+            let message = format!("provider `{}` is built in, and differs", document.name);
+            let error = Diagnostic::at(Code::DuplicateName, source, span, message);
+            diagnostics.push(error.with_help(
+                "choose another name, or leave `endpoints` out to add the agreement alone",
+            ));
+        }
+    }
+    let mut names = Names::default();
+    for (document, provider) in agreements {
+        let claimed = names.claim(document, "agreements", diagnostics);
+        if claimed && !providers.agree(provider) {
+            let (source, span) = (document.source, document.name_span);
+            let message = format!("there is no provider `{}` to agree with", document.name);
+            let error = Diagnostic::at(Code::UnknownProvider, source, span, message);
+            diagnostics.push(error.with_help("add its `endpoints`"));
+        }
+    }
+    let mut names = Names::default();
     let mut policies = Vec::new();
     for document in of_kind(Kind::EgressPolicy) {
         names.claim(document, "policies", diagnostics);
-        policies.extend(check::egress_policy(document, &regions, diagnostics));
+        policies.extend(check::egress_policy(
+            document,
+            &regions,
+            &providers,
+            now,
+            diagnostics,
+        ));
     }
     Loaded {
         policies,
         region_documents: of_kind(Kind::Region).count(),
         regions,
+        provider_documents: of_kind(Kind::Provider).count(),
+        providers,
         warnings: Diagnostics::default(),
     }
 }

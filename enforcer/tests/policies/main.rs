@@ -6,6 +6,7 @@ mod examples;
 mod files;
 mod findings;
 mod golden;
+mod providers;
 mod reference;
 mod regions;
 mod render;

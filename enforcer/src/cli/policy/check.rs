@@ -44,7 +44,7 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-/// Checks policies and regions, and writes what was found to standard output.
+/// Checks policies, regions and providers, and writes what was found to standard output.
 ///
 /// # Errors
 /// Standard output cannot be written.
@@ -68,6 +68,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 struct Checked {
     policies: usize,
     regions: usize,
+    providers: usize,
 }
 
 struct Outcome {
@@ -84,6 +85,7 @@ impl Outcome {
                 checked: Some(Checked {
                     policies: loaded.policies.len(),
                     regions: loaded.region_documents,
+                    providers: loaded.provider_documents,
                 }),
                 findings: loaded.warnings,
             },
@@ -102,7 +104,8 @@ impl Outcome {
         if let (true, Some(checked)) = (self.ok, self.checked) {
             let policies = counted(checked.policies, "policy", "policies");
             let regions = counted(checked.regions, "region", "regions");
-            writeln!(out, "{policies}, {regions}: ok")?;
+            let providers = counted(checked.providers, "provider", "providers");
+            writeln!(out, "{policies}, {regions}, {providers}: ok")?;
         }
         Ok(())
     }
@@ -180,7 +183,7 @@ mod tests {
         fs::write(directory.path().join("home.yaml"), REGION).expect("a file");
         let outcome = outcome(directory.path(), &[]);
         assert!(outcome.ok);
-        assert_eq!(human(&outcome), "0 policies, 1 region: ok\n");
+        assert_eq!(human(&outcome), "0 policies, 1 region, 0 providers: ok\n");
         assert_eq!(json(&outcome)["regions"], 1);
     }
 
@@ -190,7 +193,7 @@ mod tests {
         fs::write(directory.path().join("lax.yaml"), LAX).expect("a file");
         let lenient = outcome(directory.path(), &[]);
         assert!(lenient.ok);
-        assert!(human(&lenient).ends_with("1 warning\n1 policy, 0 regions: ok\n"));
+        assert!(human(&lenient).ends_with("1 warning\n1 policy, 0 regions, 0 providers: ok\n"));
         let strict = outcome(directory.path(), &["--strict"]);
         assert!(!strict.ok);
         assert!(human(&strict).ends_with("1 warning\n"));

@@ -15,14 +15,16 @@ const API_VERSION: &str = "enforcer.dev/v1alpha1";
 pub(in crate::policy) enum Kind {
     EgressPolicy,
     Region,
+    Provider,
 }
 
-const KINDS: [(&str, Kind); 2] = [
+const KINDS: [(&str, Kind); 3] = [
     ("EgressPolicy", Kind::EgressPolicy),
     ("Region", Kind::Region),
+    ("Provider", Kind::Provider),
 ];
 
-const LATER_KINDS: [&str; 2] = ["Provider", "DataFlow"];
+const LATER_KINDS: [&str; 1] = ["DataFlow"];
 
 /// A document whose head is in order.
 pub(in crate::policy) struct Document<'n> {
@@ -86,7 +88,7 @@ fn kind(reader: &mut Reader<'_>, node: &Node) -> Option<Kind> {
     let diagnostic = reader.report(Code::UnknownValue, node.span, message);
     match closest(text, KINDS.iter().map(|&(name, _)| name)) {
         Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
-        None => diagnostic.help("one of: EgressPolicy, Region"),
+        None => diagnostic.help("one of: EgressPolicy, Region, Provider"),
     };
     None
 }

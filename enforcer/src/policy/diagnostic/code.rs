@@ -88,11 +88,23 @@ pub enum Code {
     SelectsEverything,
     /// A member of a region that is no longer, or soon not, valid.
     RegionValidity,
+    /// Not a host name or a pattern of host names.
+    InvalidHost,
+    /// Not the address of a resolver.
+    InvalidResolver,
+    /// A provider that is not defined.
+    UnknownProvider,
+    /// Names without a resolver whose answers count.
+    NoResolvers,
+    /// More than a policy can have.
+    TooMany,
+    /// An agreement that is missing, or is no longer, or soon not, in force.
+    AgreementValidity,
 }
 
 impl Code {
     /// Every code with its severity and name.
-    pub const ALL: [(Self, Severity, &'static str); 32] = [
+    pub const ALL: [(Self, Severity, &'static str); 38] = [
         (Self::Unreadable, Severity::Error, "unreadable"),
         (Self::TooLarge, Severity::Error, "too-large"),
         (Self::NotUtf8, Severity::Error, "not-utf8"),
@@ -133,6 +145,16 @@ impl Code {
             "selects-everything",
         ),
         (Self::RegionValidity, Severity::Warning, "region-validity"),
+        (Self::InvalidHost, Severity::Error, "invalid-host"),
+        (Self::InvalidResolver, Severity::Error, "invalid-resolver"),
+        (Self::UnknownProvider, Severity::Error, "unknown-provider"),
+        (Self::NoResolvers, Severity::Error, "no-resolvers"),
+        (Self::TooMany, Severity::Error, "too-many"),
+        (
+            Self::AgreementValidity,
+            Severity::Warning,
+            "agreement-validity",
+        ),
     ];
 
     /// Whether a finding of this kind keeps the policies from being loaded.
