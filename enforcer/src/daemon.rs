@@ -7,11 +7,13 @@ pub mod context;
 pub mod exec;
 pub mod explain;
 #[cfg(feature = "kernel")]
+mod interfaces;
+#[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
-pub mod reporter;
-#[cfg(feature = "kernel")]
 mod renewal;
+#[cfg(feature = "kernel")]
+pub mod reporter;
 mod resolvers;
 #[cfg(feature = "kernel")]
 pub mod run;

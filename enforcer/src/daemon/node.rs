@@ -16,12 +16,12 @@ use enforcer_common::{
     names::Seed,
 };
 
-use super::{node_resolvers, renewal, reporter::Reporter, seed, settings::Settings};
+use super::{interfaces, node_resolvers, renewal, reporter::Reporter, seed, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
     events::DaemonEvent,
     geo::GeoSet,
-    kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
+    kernel::{Build, Enforcement, Interfaces, KernelError, Loading, PinDir, Traces},
     policy::{self, Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
@@ -101,6 +101,7 @@ impl Node {
             ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
+        node.trust_interfaces();
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
             Some((policies, geo)) => node.apply(policies, geo, None),
@@ -232,6 +233,7 @@ impl Node {
     /// # Errors
     /// The kernel refuses.
     pub fn rescan(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        self.trust_interfaces();
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
@@ -254,6 +256,12 @@ impl Node {
         self.place(assigned)?;
         self.introduce(reporter.known());
         Ok(())
+    }
+
+    fn trust_interfaces(&mut self) {
+        // Workloads may be there already, and have made devices of their own.
+        let interfaces = Interfaces::without_tunnels_of_processes();
+        interfaces::trust(&mut self.enforcement, interfaces);
     }
 
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
