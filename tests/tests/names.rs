@@ -30,7 +30,7 @@ metadata: {name: names}
 spec:
   selector: [{exec: true}]
   default: deny
-  dns: {resolvers: [52.0.0.53, 52.0.0.54]}
+  dns: {resolvers: [52.0.0.53, 52.0.0.54, 127.0.0.99]}
   rules:
     - name: names
       action: allow
@@ -145,11 +145,14 @@ fn only_what_the_names_of_the_policy_open() {
 fn answers_that_a_workload_makes_up_open_nothing() {
     let world = World::new().expect("a world");
     let _peer = Peer::listen(&world.peer, &[443]).expect("listeners");
-    let own = format!("own-resolver {RESOLVER} api.example {FORBIDDEN}");
-    let [said_own] = &said(&world, &[&own])[..] else {
-        panic!("one line");
-    };
-    assert_eq!(said_own, "refused, answer not seen");
+    for resolver in ["127.0.0.99", "52.0.0.54"] {
+        let own = format!("own-resolver {resolver} api.example {FORBIDDEN}");
+        assert_eq!(
+            said(&world, &[&own]),
+            ["refused, answer not seen"],
+            "{resolver}"
+        );
+    }
     let tun = format!("tun {RESOLVER} api.example {FORBIDDEN}");
     // The program reads what it wrote itself; it is not believed.
     assert_eq!(said(&world, &[&tun]), ["refused, answer seen"]);

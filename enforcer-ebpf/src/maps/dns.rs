@@ -54,11 +54,11 @@ pub static TRUSTED: HashMap<Device, u32, 4096, { BPF_F_NO_PREALLOC as usize }> =
 /// Names of addresses; 432 bytes each with overhead, allocated on use. Written here, always whole;
 /// the daemon removes what is over.
 #[btf_map]
-pub static RESOLVED: HashMap<Holder, Resolved, 65536, { BPF_F_NO_PREALLOC as usize }> =
+pub static RESOLVED: HashMap<Holder, Resolved, 131072, { BPF_F_NO_PREALLOC as usize }> =
     HashMap::new();
 
 /// Entries of [`RESOLVED`] that a workload may have.
-pub const HOLDER_ENTRIES: u64 = 4096;
+pub const HOLDER_ENTRIES: u64 = 16_384;
 
 /// Entries that were ever made for a workload. Written here.
 #[btf_map]
