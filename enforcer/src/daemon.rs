@@ -9,9 +9,9 @@ pub mod explain;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
-pub mod reporter;
-#[cfg(feature = "kernel")]
 mod renewal;
+#[cfg(feature = "kernel")]
+pub mod reporter;
 mod resolvers;
 #[cfg(feature = "kernel")]
 pub mod run;

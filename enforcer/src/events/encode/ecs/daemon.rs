@@ -1,7 +1,9 @@
 use jiff::Timestamp;
 
 use super::{
-    document::{Agent, Agreed, DatabaseAge, Document, ECS, Event, Failure, Host, Own, OwnDaemon, Time},
+    document::{
+        Agent, Agreed, DatabaseAge, Document, ECS, Event, Failure, Host, Own, OwnDaemon, Time,
+    },
     severity,
 };
 use crate::events::record::DaemonEvent;
@@ -127,9 +129,7 @@ fn message(event: &DaemonEvent) -> String {
         ),
         DaemonEvent::AgreementEnded {
             provider, policy, ..
-        } => format!(
-            "the agreement with {provider} ended: policy {policy} denies it from now on"
-        ),
+        } => format!("the agreement with {provider} ended: policy {policy} denies it from now on"),
         DaemonEvent::DatabaseOld {
             database,
             age_days,
