@@ -53,8 +53,15 @@ fn generated_cases() {
         kernel.publish(image.pages()).expect("published");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for class in (0..case.classes.len()).map(|class| ClassId(class as u16)) {
-            for flow in &case.flows {
-                let verdict = assert_agree(&kernel, &image, class, flow);
+            for (flow, names) in case.asked() {
+                let keys = names.iter().filter_map(|name| image.name_key(name));
+                let keys: Vec<_> = keys.collect();
+                kernel
+                    .learn(workload(class), flow.dst, &keys)
+                    .expect("learnt");
+                let expected = image.decide(class, flow, names);
+                assert_same(&kernel, flow, class, &expected);
+                let verdict = expected.verdict;
                 denied += usize::from(verdict == Verdict::Deny);
             }
         }
