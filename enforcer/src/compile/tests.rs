@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use enforcer_common::{
-    abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
+    abi::{Addr, CgroupId, ClassId, Hook, NameMask, Port, Ports, Proto},
     names::Seed,
     verdict::{Flow, Verdict, has_names, is_resolver},
 };
