@@ -1,16 +1,20 @@
-//! Documents to policies and regions. Reports everything that is wrong.
+//! Documents to policies, regions and declared flows. Reports everything that is wrong.
 
 mod cidr;
 mod country;
+mod data_flow;
 mod document;
 mod egress_policy;
+mod endpoint;
 mod lint;
+mod origin;
 mod peer;
 mod port;
 mod region;
 mod rule;
 mod selector;
 
+pub(super) use data_flow::data_flow;
 pub(super) use document::{Document, Kind, document};
 pub(super) use egress_policy::egress_policy;
 pub(super) use region::region;

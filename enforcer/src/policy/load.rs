@@ -10,8 +10,10 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
     check::{self, Document, Kind},
+    data_flow::DataFlow,
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Policy,
+    place::Sources,
     region::Regions,
     source::{self, Node, Source, Span},
 };
@@ -25,6 +27,10 @@ pub struct Loaded {
     pub regions: Regions,
     /// How many regions stand in the files.
     pub region_documents: usize,
+    /// Declared flows, in the order of the files.
+    pub flows: Vec<DataFlow>,
+    /// The files.
+    pub sources: Sources,
     /// What loads, but probably does not mean what it says.
     pub warnings: Diagnostics,
 }
@@ -44,9 +50,32 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
 /// # Errors
 /// As [`load`].
 pub fn load_on(paths: &[PathBuf], today: Date) -> Result<Loaded, Diagnostics> {
+    load_with_flows_on(paths, &[], today)
+}
+
+/// [`load`] with files that declare flows and nothing else: what they say is compared with the
+/// policies, so they must not add any. Flows may also stand among the policies.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_flows(paths: &[PathBuf], flows: &[PathBuf]) -> Result<Loaded, Diagnostics> {
+    load_with_flows_on(paths, flows, today())
+}
+
+/// [`load_with_flows`] as of another day.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_flows_on(
+    paths: &[PathBuf],
+    flows: &[PathBuf],
+    today: Date,
+) -> Result<Loaded, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
-    let sources = source::collect(paths, &mut diagnostics);
-    load_sources(sources, diagnostics, today)
+    let [sources, flow_sources] = source::collect([paths, flows], &mut diagnostics);
+    let policy_files = sources.len();
+    let sources = sources.into_iter().chain(flow_sources).collect();
+    load_sources(sources, policy_files, diagnostics, today)
 }
 
 /// The policy that `exec` uses when none is given: `policies/sovereign-llm.yaml`.
@@ -56,27 +85,32 @@ pub fn load_on(paths: &[PathBuf], today: Date) -> Result<Loaded, Diagnostics> {
 pub fn load_default() -> Result<Loaded, Diagnostics> {
     let text = include_str!("../../../policies/sovereign-llm.yaml");
     let source = Source::new(Path::new("built-in/sovereign-llm.yaml"), text.to_owned());
-    load_sources(vec![source], Diagnostics::default(), today())
+    load_sources(vec![source], 1, Diagnostics::default(), today())
 }
 
 fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
+/// The first `policy_files` of `sources` may hold documents of any kind, the others flows.
 fn load_sources(
     sources: Vec<Arc<Source>>,
+    policy_files: usize,
     mut diagnostics: Diagnostics,
     today: Date,
 ) -> Result<Loaded, Diagnostics> {
     let regions = Regions::built_in(today)?;
     let files: Vec<(Arc<Source>, Vec<Node>)> = sources
-        .into_iter()
+        .iter()
         .map(|file| {
-            let documents = source::parse(&file, &mut diagnostics);
-            (file, documents)
+            let documents = source::parse(file, &mut diagnostics);
+            (Arc::clone(file), documents)
         })
         .collect();
-    let mut loaded = read(&files, regions, &mut diagnostics);
+    let mut loaded = read(&files, policy_files, regions, &mut diagnostics);
+    let paths = sources.iter().map(|source| Arc::clone(source.path()));
+    diagnostics.set_files(paths.collect());
+    loaded.sources = Sources(sources);
     diagnostics.sort();
     if diagnostics.errors() > 0 {
         return Err(diagnostics);
@@ -87,15 +121,19 @@ fn load_sources(
 
 fn read(
     files: &[(Arc<Source>, Vec<Node>)],
+    policy_files: usize,
     mut regions: Regions,
     diagnostics: &mut Diagnostics,
 ) -> Loaded {
-    let nodes = files
-        .iter()
-        .flat_map(|(source, nodes)| nodes.iter().map(move |node| (source, node)));
-    let documents: Vec<Document<'_>> = nodes
-        .filter_map(|(source, node)| check::document(source, node, diagnostics))
-        .collect();
+    let mut documents: Vec<Document<'_>> = Vec::new();
+    for (index, (source, nodes)) in files.iter().enumerate() {
+        for node in nodes {
+            let document = check::document(source, node, diagnostics);
+            documents.extend(
+                document.filter(|document| index < policy_files || is_flow(document, diagnostics)),
+            );
+        }
+    }
     let of_kind = |kind| {
         documents
             .iter()
@@ -128,12 +166,33 @@ fn read(
         names.claim(document, "policies", diagnostics);
         policies.extend(check::egress_policy(document, &regions, diagnostics));
     }
+    let mut names = Names::default();
+    let mut flows = Vec::new();
+    for document in of_kind(Kind::DataFlow) {
+        names.claim(document, "flows", diagnostics);
+        flows.extend(check::data_flow(document, diagnostics));
+    }
     Loaded {
         policies,
+        flows,
+        sources: Sources::default(),
         region_documents: of_kind(Kind::Region).count(),
         regions,
         warnings: Diagnostics::default(),
     }
+}
+
+/// Whether it declares a flow; reports it otherwise.
+fn is_flow(document: &Document<'_>, diagnostics: &mut Diagnostics) -> bool {
+    let is_flow = document.kind == Kind::DataFlow;
+    if !is_flow {
+        let message = format!("`{}` does not declare a flow", document.name);
+        let (source, span) = (document.source, document.name_span);
+        diagnostics
+            .push(Diagnostic::at(Code::UnknownValue, source, span, message))
+            .help("only documents of kind DataFlow count here: give others with the policies");
+    }
+    is_flow
 }
 
 /// Names of one kind of document, with where they were first used.

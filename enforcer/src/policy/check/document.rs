@@ -15,14 +15,16 @@ const API_VERSION: &str = "enforcer.dev/v1alpha1";
 pub(in crate::policy) enum Kind {
     EgressPolicy,
     Region,
+    DataFlow,
 }
 
-const KINDS: [(&str, Kind); 2] = [
+const KINDS: [(&str, Kind); 3] = [
     ("EgressPolicy", Kind::EgressPolicy),
     ("Region", Kind::Region),
+    ("DataFlow", Kind::DataFlow),
 ];
 
-const LATER_KINDS: [&str; 2] = ["Provider", "DataFlow"];
+const LATER_KINDS: [&str; 1] = ["Provider"];
 
 /// A document whose head is in order.
 pub(in crate::policy) struct Document<'n> {
@@ -86,7 +88,10 @@ fn kind(reader: &mut Reader<'_>, node: &Node) -> Option<Kind> {
     let diagnostic = reader.report(Code::UnknownValue, node.span, message);
     match closest(text, KINDS.iter().map(|&(name, _)| name)) {
         Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
-        None => diagnostic.help("one of: EgressPolicy, Region"),
+        None => {
+            let names = KINDS.map(|(name, _)| name).join(", ");
+            diagnostic.help(format!("one of: {names}"))
+        }
     };
     None
 }
