@@ -17,15 +17,16 @@ mod tag;
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
 pub use counters::{Counter, LossCause};
 pub use event::{Event, FlowCount, FlowKey};
-pub use ids::{Atom, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
+pub use ids::{Atom, CgroupId, ClassId, Hook, NameMask, NameSet, Port, Ports, Proto, RuleId};
 pub use image::{
-    CLASS_SLOTS, ClassEntry, Fence, ImageHeader, MatrixEntry, Node, Outcome, PAGE_BYTES,
-    PAGE_WORDS, Page, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    CHAIN_STEPS, CLASS_SLOTS, Chain, ChainNode, ClassEntry, Fence, ImageHeader, MatrixEntry, Node,
+    Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers, Says, Segment,
+    TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
 pub use tag::{Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of maps and programs, as in the object. The kernel truncates at 15 bytes.
 pub mod names {

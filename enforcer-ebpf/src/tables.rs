@@ -2,8 +2,8 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use enforcer_common::{
-    abi::{Addr, CgroupId, ClassId, ImageHeader, Page, Tag},
-    verdict::{Flow, Judgement, Pages, Tables, judge},
+    abi::{Addr, CgroupId, ClassId, ImageHeader, NameMask, Page, Tag},
+    verdict::{Flow, Judgement, Names, Pages, Tables, judge},
 };
 
 use crate::{
@@ -30,10 +30,16 @@ impl Pages for ImageInForce {
 /// verifier walks it once instead of once for every way there (kernel 5.6).
 ///
 /// `class_and_key` holds the class in its high and the key in its low 32 bits; the address comes in
-/// two halves, host order.
+/// two halves, host order, and so do [`Names`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn judge_flow(class_and_key: u64, hi: u64, lo: u64) -> u64 {
+pub extern "C" fn judge_flow(
+    class_and_key: u64,
+    hi: u64,
+    lo: u64,
+    mask: u64,
+    names_image: u32,
+) -> u64 {
     let image = ImageInForce(IMAGE.get(0));
     let class = ClassId((class_and_key >> 32) as u16);
     judge(
@@ -41,6 +47,7 @@ pub extern "C" fn judge_flow(class_and_key: u64, hi: u64, lo: u64) -> u64 {
         class,
         Addr::from_halves(hi, lo),
         class_and_key as u32,
+        Names::from_words(mask, names_image),
     )
     .pack()
 }
@@ -70,13 +77,21 @@ impl<C: Context> Tables for KernelTables<'_, C> {
     }
 
     #[inline(always)]
-    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
+    fn judge(&self, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
         let (hi, lo) = dst.halves();
+        let (mask, image) = names.words();
         Judgement::unpack(judge_flow(
             u64::from(class.0) << 32 | u64::from(key),
             hi,
             lo,
+            mask,
+            image,
         ))
+    }
+
+    #[inline(always)]
+    fn names(&self, _flow: &Flow, _class: ClassId) -> Names {
+        Names::in_image(NameMask::NONE, generation())
     }
 
     #[inline(always)]

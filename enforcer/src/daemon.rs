@@ -11,11 +11,16 @@ pub mod explain;
 pub mod node;
 #[cfg(feature = "kernel")]
 pub mod reporter;
+mod resolvers;
 #[cfg(feature = "kernel")]
 pub mod run;
+#[cfg(feature = "kernel")]
+mod seed;
 #[cfg(feature = "kernel")]
 pub mod settings;
 #[cfg(feature = "kernel")]
 pub mod status;
 #[cfg(feature = "kernel")]
 mod tracer;
+
+pub use resolvers::node_resolvers;

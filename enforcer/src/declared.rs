@@ -12,20 +12,20 @@ mod endpoint;
 mod origin;
 mod pieces;
 
-use enforcer_common::abi::ClassId;
+use enforcer_common::{abi::ClassId, names::Seed};
 
 use self::{endpoint::Judge, origin::Selected};
 use crate::{
     compile::{CompileError, Image, Input, compile},
     geo::GeoSet,
-    policy::{Code, DataFlow, Diagnostic, Diagnostics, Loaded, Policy},
+    policy::{Code, DataFlow, Diagnostic, Diagnostics, Loaded, Minute, Policy},
 };
 
 /// What the declared flows of `loaded` and its policies say against each other.
 ///
 /// # Errors
 /// The policies are more than an image can hold.
-pub fn findings(loaded: &Loaded, geo: &GeoSet) -> Result<Diagnostics, CompileError> {
+pub fn findings(loaded: &Loaded, geo: &GeoSet, now: Minute) -> Result<Diagnostics, CompileError> {
     let policies = &loaded.policies;
     let selected: Vec<Selected> = loaded
         .flows
@@ -33,13 +33,7 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet) -> Result<Diagnostics, CompileErr
         .map(|flow| origin::selected(policies, &flow.from))
         .collect();
     let classes = classes(&selected);
-    let image = compile(&Input {
-        policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 0,
-    })?;
+    let image = image(policies, &classes, geo, now)?;
     let mut findings = Diagnostics::default();
     for (flow, selected) in loaded.flows.iter().zip(&selected) {
         match selected {
@@ -74,13 +68,26 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet) -> Result<Diagnostics, CompileErr
 ///
 /// # Errors
 /// They do not.
-pub fn fit(policies: &[Policy], geo: &GeoSet) -> Result<Image, CompileError> {
+pub fn fit(policies: &[Policy], geo: &GeoSet, now: Minute) -> Result<Image, CompileError> {
+    image(policies, &[(0..policies.len()).collect()], geo, now)
+}
+
+fn image(
+    policies: &[Policy],
+    classes: &[Vec<usize>],
+    geo: &GeoSet,
+    now: Minute,
+) -> Result<Image, CompileError> {
     compile(&Input {
         policies,
-        classes: &[(0..policies.len()).collect()],
+        classes,
         geo,
         nat64: &[],
         generation: 0,
+        now,
+        // Nothing that the kernel hashed is asked, and the node is not known.
+        seed: Seed([0; 2]),
+        cluster_dns: &[],
     })
 }
 

@@ -4,10 +4,11 @@
 use enforcer::{
     compile::{Image, Input, compile},
     geo::{Agreement, GeoSet},
-    policy,
+    policy::{self, Minute},
 };
 use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto, Stance, Tag},
+    names::Seed,
     verdict::{Decision, Fault, Flow, Reason, Verdict},
 };
 use enforcer_tests::{
@@ -37,7 +38,7 @@ fn assert_same(kernel: &Parity, flow: &Flow, class: ClassId, expected: &Decision
 
 #[track_caller]
 fn assert_agree(kernel: &Parity, image: &Image, class: ClassId, flow: &Flow) -> Verdict {
-    let expected = image.decide(class, flow);
+    let expected = image.decide(class, flow, &[]);
     assert_same(kernel, flow, class, &expected);
     expected.verdict
 }
@@ -49,6 +50,9 @@ fn image_of(case: &Case) -> Image {
         geo: &case.geo,
         nat64: &case.nat64,
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     compile(&input).expect("generated cases fit into an image")
 }
@@ -88,6 +92,9 @@ fn the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
+            now: Minute(0),
+            seed: Seed([1, 2]),
+            cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
         kernel.publish(image.pages()).expect("published");
@@ -109,6 +116,9 @@ fn a_walk_through_the_world() {
         geo: &geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     let image = compile(&input).expect("the world fits into an image");
     kernel.publish(image.pages()).expect("published");
@@ -186,6 +196,9 @@ fn what_is_missing_is_a_fault_for_tagged_cgroups_alone() {
         geo: &geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     let image = compile(&input).expect("it fits into an image");
     kernel.publish(image.pages()).expect("published");

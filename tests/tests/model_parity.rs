@@ -2,10 +2,11 @@
 
 use enforcer::{
     compile::{Image, Input, compile},
-    policy::Policy,
+    policy::{Minute, Policy},
 };
 use enforcer_common::{
     abi::ClassId,
+    names::Seed,
     verdict::{Decision, Flow, Reason},
 };
 use enforcer_tests::{
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 
 /// What the image says, in the model's words.
 fn answer(image: &Image, class: usize, flow: &Flow) -> Answer {
-    let decision: Decision = image.decide(ClassId(class as u16), flow);
+    let decision: Decision = image.decide(ClassId(class as u16), flow, &[]);
     assert!(
         matches!(decision.reason, Reason::Rule | Reason::Loopback),
         "{flow:?}: {decision:?}"
@@ -40,6 +41,9 @@ fn image_of(case: &Case) -> Image {
         geo: &case.geo,
         nat64: &case.nat64,
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     compile(&input).expect("generated cases fit into an image")
 }
@@ -73,6 +77,9 @@ fn the_image_answers_the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
+            now: Minute(0),
+            seed: Seed([1, 2]),
+            cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
         let answer = answer(&image, 0, &cases::flow(row.to, row.proto, row.ports));

@@ -6,7 +6,8 @@ use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::bail;
 use clap::ArgGroup;
-use enforcer_common::abi::ClassId;
+use enforcer_common::{abi::ClassId, names::Seed};
+use jiff::Timestamp;
 
 use self::target::Target;
 #[cfg(feature = "kernel")]
@@ -17,9 +18,12 @@ use crate::control::{
 use crate::{
     compile::{Image, Input, compile},
     control::{DatabaseAnswer, Explanation},
-    daemon::explain::{Destination, explanation},
+    daemon::{
+        explain::{Destination, explanation},
+        node_resolvers,
+    },
     geo::{Agreement, GeoSet},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
 };
 
 /// `enforcer explain`.
@@ -124,7 +128,7 @@ fn of_policies(args: &ExplainArgs, to: &[Destination]) -> anyhow::Result<Option<
         eprintln!("enforcer: warning: {warning}");
     }
     let image = image_of(&loaded.policies, &geo)?;
-    let explain = |to| explanation(to, &image.decide(ClassId(0), &to.flow()), &image, &geo);
+    let explain = |to| explanation(to, &image.decide(ClassId(0), &to.flow(), &[]), &image, &geo);
     Ok(Some(to.iter().map(explain).collect()))
 }
 
@@ -136,6 +140,10 @@ fn image_of(policies: &[Policy], geo: &GeoSet) -> anyhow::Result<Image> {
         geo,
         nat64: &[],
         generation: 0,
+        now: Minute::of(Timestamp::now()),
+        // Nothing that the kernel hashed is asked.
+        seed: Seed([0; 2]),
+        cluster_dns: &node_resolvers(),
     })?)
 }
 

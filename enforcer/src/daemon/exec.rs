@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use enforcer_common::abi::{ClassId, Tag};
+use jiff::Timestamp;
 use tokio::{
     process::{Child, Command},
     signal::unix::{Signal, SignalKind, signal},
@@ -22,14 +23,16 @@ use tokio::{
 use super::{
     confine::Restrictions,
     context::Known,
+    node_resolvers,
     reporter::{Reporter, RingBell},
+    seed,
 };
 use crate::{
     compile::{Image, Input, compile},
     events::{SinkSpec, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
     kernel::{Enforcement, Loading, Object, PinDir},
-    policy::{Policy, Selector},
+    policy::{Minute, Policy, Selector},
     workloads::Cgroup2,
 };
 
@@ -102,6 +105,9 @@ pub fn run(plan: Plan) -> anyhow::Result<Outcome> {
         geo: &plan.geo,
         nat64: &[],
         generation: 1,
+        now: Minute::of(Timestamp::now()),
+        seed: seed::draw().context("draw a seed for names")?,
+        cluster_dns: &node_resolvers(),
     };
     let image = compile(&input)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -110,13 +110,16 @@ fn text(address: Addr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use enforcer_common::abi::{ClassId, Stance, Tag};
+    use enforcer_common::{
+        abi::{ClassId, Stance, Tag},
+        names::Seed,
+    };
 
     use super::*;
     use crate::{
         compile::{Input, compile},
         geo::Agreement,
-        policy,
+        policy::{self, Minute},
     };
 
     const POLICY: &str = "\
@@ -149,6 +152,9 @@ spec:
             geo: &geo,
             nat64: &[],
             generation: 1,
+            now: Minute(0),
+            seed: Seed([0; 2]),
+            cluster_dns: &[],
         })
         .expect("it fits");
         let judged = Tag::judged(ClassId(0));
@@ -188,7 +194,7 @@ spec:
         ];
         for (tag, to, verdict, reason, rule) in cases {
             let to: Destination = to.parse().expect("an address");
-            let decision = image.decide_tagged(tag, 7, &to.flow());
+            let decision = image.decide_tagged(tag, 7, &to.flow(), &[]);
             let said = explanation(&to, &decision, &image, &geo);
             assert_eq!(
                 (&*said.verdict, &*said.reason, said.rule.as_deref()),

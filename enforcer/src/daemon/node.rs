@@ -11,14 +11,18 @@ use std::{
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Tag},
+    names::Seed,
+};
+use jiff::Timestamp;
 
-use super::{reporter::Reporter, settings::Settings};
+use super::{node_resolvers, reporter::Reporter, seed, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -42,6 +46,7 @@ pub struct Node {
     classes: Classes,
     loaded: Option<Loaded>,
     generation: u64,
+    seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
@@ -75,6 +80,10 @@ impl Node {
             }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let seed = match enforcement.name_seed()? {
+            Some(seed) => seed,
+            None => seed::draw().context("draw a seed for names")?,
+        };
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -84,6 +93,7 @@ impl Node {
             enforcement,
             loaded: None,
             generation,
+            seed,
             tags: HashMap::new(),
             last_error: None,
         };
@@ -163,6 +173,9 @@ impl Node {
             geo: &geo,
             nat64: &[],
             generation: self.generation + 1,
+            now: Minute::of(Timestamp::now()),
+            seed: self.seed,
+            cluster_dns: &node_resolvers(),
         };
         let image = compile(&input)?;
         Ok(Loaded {

@@ -12,7 +12,8 @@ use crate::{
     compile::Image,
     geo::GeoSet,
     policy::{
-        Cidr, Code, DataFlow, Diagnostic, Diagnostics, Endpoint, Policy, PortSpec, Sources, Target,
+        Cidr, Code, DataFlow, Diagnostic, Diagnostics, FlowEndpoint, Policy, PortSpec, Sources,
+        Target,
     },
 };
 
@@ -35,7 +36,7 @@ struct Refused {
 
 impl Judge<'_> {
     /// Reports what is wrong with an endpoint.
-    pub(super) fn endpoint(&self, flow: &DataFlow, endpoint: &Endpoint, out: &mut Diagnostics) {
+    pub(super) fn endpoint(&self, flow: &DataFlow, endpoint: &FlowEndpoint, out: &mut Diagnostics) {
         if endpoint.addresses.is_empty() {
             out.push(name_not_judged(flow, endpoint));
             return;
@@ -51,7 +52,11 @@ impl Judge<'_> {
             .into_iter()
             .flat_map(|network| pieces::of_network(network, &self.policies, self.geo))
             .collect();
-        for refused in self.refused(endpoint, &pieces) {
+        let names: Vec<&str> = match &endpoint.target {
+            Target::Host(host) => vec![host],
+            Target::Provider(_) | Target::Addresses => Vec::new(),
+        };
+        for refused in self.refused(endpoint, &pieces, &names) {
             out.push(self.refusal(flow, endpoint, refused));
         }
         if let Some(disputed) = self.disputed(flow, endpoint, &pieces) {
@@ -67,7 +72,7 @@ impl Judge<'_> {
         first != last && (located.judged != first || located.also.is_some())
     }
 
-    fn refused(&self, endpoint: &Endpoint, pieces: &[Piece]) -> Vec<Refused> {
+    fn refused(&self, endpoint: &FlowEndpoint, pieces: &[Piece], names: &[&str]) -> Vec<Refused> {
         let stretches: Vec<PortSpec> = endpoint
             .ports
             .iter()
@@ -75,7 +80,7 @@ impl Judge<'_> {
             .collect();
         let mut all: Vec<Refused> = Vec::new();
         for &piece in pieces {
-            for here in self.refused_at(piece, &stretches) {
+            for here in self.refused_at(piece, &stretches, names) {
                 match all.iter_mut().find(|known| known.is_alike(&here)) {
                     Some(known) => known.pieces.push(piece),
                     None => all.push(here),
@@ -86,10 +91,10 @@ impl Judge<'_> {
     }
 
     /// One for each rule that refuses anything at this piece.
-    fn refused_at(&self, piece: Piece, stretches: &[PortSpec]) -> Vec<Refused> {
+    fn refused_at(&self, piece: Piece, stretches: &[PortSpec], names: &[&str]) -> Vec<Refused> {
         let mut here: Vec<Refused> = Vec::new();
         for &spec in stretches {
-            let Some(decision) = self.decide(spec, piece) else {
+            let Some(decision) = self.decide(spec, piece, names) else {
                 continue;
             };
             if decision.verdict == Verdict::Allow && !decision.would_deny {
@@ -108,7 +113,7 @@ impl Judge<'_> {
     }
 
     /// `None`: the protocol does not go to such addresses.
-    fn decide(&self, spec: PortSpec, (dst, _): Piece) -> Option<Decision> {
+    fn decide(&self, spec: PortSpec, (dst, _): Piece, names: &[&str]) -> Option<Decision> {
         let is_icmp = matches!(spec.proto, Proto::ICMP | Proto::ICMPV6);
         if is_icmp && spec.proto != Proto::icmp_to(dst) {
             return None;
@@ -122,10 +127,10 @@ impl Judge<'_> {
                 .map_or(Ports::ABSENT, |(first, _)| Ports::is(first)),
             hook: Hook::Connect,
         };
-        Some(self.image.decide(self.class, &flow))
+        Some(self.image.decide(self.class, &flow, names))
     }
 
-    fn refusal(&self, flow: &DataFlow, endpoint: &Endpoint, refused: Refused) -> Diagnostic {
+    fn refusal(&self, flow: &DataFlow, endpoint: &FlowEndpoint, refused: Refused) -> Diagnostic {
         let Refused {
             decision,
             ports,
@@ -183,7 +188,7 @@ impl Judge<'_> {
     fn disputed(
         &self,
         flow: &DataFlow,
-        endpoint: &Endpoint,
+        endpoint: &FlowEndpoint,
         pieces: &[Piece],
     ) -> Option<Diagnostic> {
         let located = |&&(first, _): &&Piece| {
@@ -231,7 +236,7 @@ impl Refused {
     }
 }
 
-fn embedding_not_judged(flow: &DataFlow, endpoint: &Endpoint, network: Cidr) -> Diagnostic {
+fn embedding_not_judged(flow: &DataFlow, endpoint: &FlowEndpoint, network: Cidr) -> Diagnostic {
     let message = format!(
         "flow `{}` to {network} is not judged: each address is judged as the IPv4 address inside it",
         flow.name
@@ -240,10 +245,10 @@ fn embedding_not_judged(flow: &DataFlow, endpoint: &Endpoint, network: Cidr) -> 
         .with_help("declare the IPv4 network")
 }
 
-fn name_not_judged(flow: &DataFlow, endpoint: &Endpoint) -> Diagnostic {
+fn name_not_judged(flow: &DataFlow, endpoint: &FlowEndpoint) -> Diagnostic {
     let name = match &endpoint.target {
         Target::Host(name) => format!("host `{name}`"),
-        Target::Provider(name) => format!("provider `{name}`"),
+        Target::Provider(name) => format!("provider `{}`", name.name),
         Target::Addresses => "an endpoint".to_owned(),
     };
     let message = format!(

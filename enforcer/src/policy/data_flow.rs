@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     model::{Cidr, PortSpec},
     place::Place,
+    provider::Provider,
 };
 
 /// A `DataFlow`. It permits nothing: policies do.
@@ -29,7 +30,7 @@ pub struct DataFlow {
     /// Where `spec.from` stands.
     pub from_at: Place,
     /// `spec.to`. Never empty.
-    pub to: Vec<Endpoint>,
+    pub to: Vec<FlowEndpoint>,
 }
 
 /// One element of `dataCategories` of a flow.
@@ -65,7 +66,7 @@ pub struct PodOrigin {
 
 /// Where a flow ends.
 #[derive(Clone, Debug)]
-pub struct Endpoint {
+pub struct FlowEndpoint {
     /// Where it stands.
     pub at: Place,
     /// Its name.
@@ -81,8 +82,8 @@ pub struct Endpoint {
 pub enum Target {
     /// `addresses` alone.
     Addresses,
-    /// `host`: a DNS name, lower case, without a final dot.
+    /// `host`: a DNS name in its ASCII form, lower case, without a final dot.
     Host(Arc<str>),
-    /// `provider`: the name of a `Provider` document.
-    Provider(Arc<str>),
+    /// `provider`: all of its endpoints.
+    Provider(Arc<Provider>),
 }

@@ -11,11 +11,15 @@ use enforcer::{
     geo::{
         Agreement, AsNames, Asn, CountryCode, Database, DatabaseInfo, GeoSet, Location, LocationId,
     },
-    policy::{Code, Diagnostic, Severity, load_on, load_with_flows_on},
+    policy::{Code, Diagnostic, Minute, Severity, load_at, load_with_flows_at},
 };
 use jiff::civil::date;
 
 use crate::{findings, golden};
+
+fn now() -> Minute {
+    Minute::start_of(date(2026, 11, 22))
+}
 
 fn corpus(name: &str) -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -80,11 +84,11 @@ fn geo(agreement: Agreement) -> GeoSet {
 
 #[test]
 fn declared_flows() {
-    let loaded = load_on(&[corpus("flows.yaml")], date(2026, 11, 22)).expect("sound");
+    let loaded = load_at(&[corpus("flows.yaml")], now()).expect("sound");
     let embedded = |one: &Diagnostic| one.code() == Code::NeverMatches;
     assert!(loaded.warnings.iter().all(embedded), "{}", loaded.warnings);
     for (agreement, name) in [(Agreement::All, "all"), (Agreement::Any, "any")] {
-        let found = declared::findings(&loaded, &geo(agreement)).expect("it fits");
+        let found = declared::findings(&loaded, &geo(agreement), now()).expect("it fits");
         let directory = corpus("").display().to_string();
         let text = findings::listing(&found).replace(&directory, "");
         golden::check(&format!("declared/{name}.txt"), &text);
@@ -93,8 +97,8 @@ fn declared_flows() {
 
 #[test]
 fn every_kind_of_finding_about_flows_occurs() {
-    let loaded = load_on(&[corpus("flows.yaml")], date(2026, 11, 22)).expect("sound");
-    let found = declared::findings(&loaded, &geo(Agreement::All)).expect("it fits");
+    let loaded = load_at(&[corpus("flows.yaml")], now()).expect("sound");
+    let found = declared::findings(&loaded, &geo(Agreement::All), now()).expect("it fits");
     for (code, severity, name) in Code::ALL {
         let about_flows = name.starts_with("flow-");
         let occurs = found.iter().any(|finding| finding.code() == code);
@@ -108,9 +112,9 @@ fn every_kind_of_finding_about_flows_occurs() {
 
 #[test]
 fn flow_files_add_no_policies() {
-    let today = date(2026, 11, 22);
+    let now = now();
     let file = corpus("flows.yaml");
-    let alone = load_with_flows_on(&[], std::slice::from_ref(&file), today);
+    let alone = load_with_flows_at(&[], std::slice::from_ref(&file), now);
     let refused = alone.expect_err("it has policies");
     let misplaced = |one: &&Diagnostic| one.code() == Code::UnknownValue;
     assert_eq!(refused.iter().filter(misplaced).count(), 2);
@@ -118,16 +122,16 @@ fn flow_files_add_no_policies() {
 
     // As a policy file it may hold both, and is read once however often it is named.
     let files = std::slice::from_ref(&file);
-    let both = load_with_flows_on(files, files, today);
+    let both = load_with_flows_at(files, files, now);
     assert_eq!(both.expect("sound").flows.len(), 6);
 }
 
 #[test]
 fn the_examples_declare_what_their_policies_permit() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let loaded = load_on(&[root], date(2026, 11, 22)).expect("sound");
+    let loaded = load_at(&[root], now()).expect("sound");
     assert!(!loaded.flows.is_empty());
     let built_in = GeoSet::open(&[], Agreement::All).expect("the database");
-    let found = declared::findings(&loaded, &built_in).expect("it fits");
+    let found = declared::findings(&loaded, &built_in, now()).expect("it fits");
     assert!(found.is_empty(), "{found}");
 }

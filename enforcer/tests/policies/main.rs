@@ -8,6 +8,7 @@ mod files;
 mod findings;
 mod golden;
 mod mutations;
+mod providers;
 mod reference;
 mod regions;
 mod render;

@@ -17,17 +17,17 @@ const SCALARS: &str = "\
     proto/256 proto/047 gre 443/gre esp 443/TCP / /llm /llm/ llm /llm/** /llm/* \
     /llm/v*m@*.service /llm/**x /llm/*** //llm /llm/../x /llm/.x /llm? /sys/fs/cgroup/llm \
     /sys/fs/cgroup /sys/fs/cgroups vllm@70b.service vllm user.slice a/b.service *.service \
-    2026-11-22 2026-13-01 2026-1-1 20261122 api.example.com api.example.com. API.example.com \
+    2026-11-22 2026-11-22T17:30Z 2026-11-22T24:00Z 2026-11-22T17:30 2026-13-01 2026-1-1 20261122 api.example.com api.example.com. API.example.com \
     *.example.com -a.example.com a-.example.com a..b . _dmarc.example.com 10.1 1.2.3.4 \
     https://a.example.com a.example.com:443 büro.example.com name-1 Name -name name- a a_b true \
     null enforcer.dev/v1 enforcer.dev/v1alpha1 EgressPolicy Provider";
 
 /// A document of each kind that has every field.
-fn complete() -> [Value; 5] {
+fn complete() -> [Value; 6] {
     let version = "enforcer.dev/v1alpha1";
     let endpoints = json!([
         {"host": "api.example.com", "addresses": ["192.0.2.1"], "ports": ["443/tcp"]},
-        {"provider": "crm-eu", "ports": ["443/tcp"]},
+        {"provider": "openai", "ports": ["443/tcp"]},
     ]);
     let flow = |from: Value| {
         json!({"apiVersion": version, "kind": "DataFlow", "metadata": {"name": "x"}, "spec": {
@@ -39,14 +39,27 @@ fn complete() -> [Value; 5] {
         json!({"apiVersion": version, "kind": "EgressPolicy", "metadata": {"name": "x"}, "spec": {
             "description": "why", "selector": [{"exec": true}, {"cgroups": ["/llm/**"]}],
             "mode": "enforce", "dataCategories": ["customer-pii"], "legalBasis": ["GDPR-Art-44"],
-            "default": "deny", "replies": "allow",
+            "default": "deny", "replies": "allow", "requireDpa": true,
+            "dns": {"resolvers": ["cluster-dns", "10.0.0.53"]},
             "rules": [{
                 "name": "one", "action": "allow", "ports": ["443/tcp"],
                 "peers": [{
                     "regions": ["eea"], "countries": ["DE"], "anycast": "allow", "asns": [13335],
                     "ranges": ["private"], "cidrs": ["10.0.0.0/8"], "except": ["10.1.0.0/16"],
                 }],
+            }, {
+                "name": "two", "action": "deny",
+                "peers": [{"fqdns": ["api.example.com", "*.example.com"]}, {"providers": ["openai"]}],
             }],
+        }}),
+        json!({"apiVersion": version, "kind": "Provider", "metadata": {"name": "x"}, "spec": {
+            "description": "why",
+            "endpoints": [{
+                "hosts": ["api.example.com", "*.example.com"], "cidrs": ["192.0.2.0/24"], "asns": [64500],
+                "processing": {"regions": ["eea"], "countries": ["CH"]}, "residency": "if",
+                "source": "law", "checked": "2026-11-22",
+            }],
+            "dpa": {"status": "signed", "reference": "1", "expires": "2027-12-31T17:30Z"},
         }}),
         json!({"apiVersion": version, "kind": "Region", "metadata": {"name": "x"}, "spec": {
             "description": "why", "members": [{

@@ -22,6 +22,9 @@ const BEYOND_A_SCHEMA: &[(Code, &str)] = &[
     (Code::HostBits, "needs arithmetic"),
     (Code::DuplicateName, "needs the other documents"),
     (Code::UnknownRegion, "needs the other documents"),
+    (Code::UnknownProvider, "needs the other documents"),
+    (Code::NoResolvers, "needs another field of the policy"),
+    (Code::TooMany, "a limit of the program"),
     (Code::NotEnforced, "depends on the version of the program"),
 ];
 

@@ -12,13 +12,14 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use self::report::{Checked, Outcome};
 use crate::{
     daemon::agreement::AgreementName,
     declared,
     geo::GeoSet,
-    policy::{Color, Loaded, load_with_flows},
+    policy::{Color, Loaded, Minute, load_with_flows_at},
 };
 
 /// `enforcer policy check`. Exits with 0 when all is well, with 1 when something was found, and
@@ -109,21 +110,28 @@ fn databases(args: &CheckArgs) -> anyhow::Result<Option<GeoSet>> {
 }
 
 fn outcome(args: &CheckArgs, geo: Option<GeoSet>) -> anyhow::Result<Outcome> {
-    let mut loaded = match load_with_flows(&args.paths, &args.flows) {
+    let now = Minute::of(Timestamp::now());
+    let mut loaded = match load_with_flows_at(&args.paths, &args.flows, now) {
         Ok(loaded) => loaded,
         Err(findings) => return Ok(Outcome::broken(findings)),
     };
-    judge(args, &mut loaded, geo)?;
+    judge(args, &mut loaded, geo, now)?;
     let checked = Checked {
         policies: loaded.policies.len(),
         regions: loaded.region_documents,
+        providers: loaded.provider_documents,
         flows: loaded.flows.len(),
     };
     Ok(Outcome::read(checked, loaded.warnings, args.strict))
 }
 
 /// Compares the declared flows with the policies, and sees whether those fit an image.
-fn judge(args: &CheckArgs, loaded: &mut Loaded, geo: Option<GeoSet>) -> anyhow::Result<()> {
+fn judge(
+    args: &CheckArgs,
+    loaded: &mut Loaded,
+    geo: Option<GeoSet>,
+    now: Minute,
+) -> anyhow::Result<()> {
     if loaded.flows.is_empty() && geo.is_none() {
         return Ok(());
     }
@@ -135,9 +143,9 @@ fn judge(args: &CheckArgs, loaded: &mut Loaded, geo: Option<GeoSet>) -> anyhow::
         eprintln!("enforcer: warning: {warning}");
     }
     if loaded.flows.is_empty() {
-        declared::fit(&loaded.policies, &geo)?;
+        declared::fit(&loaded.policies, &geo, now)?;
     } else {
-        let findings = declared::findings(loaded, &geo)?;
+        let findings = declared::findings(loaded, &geo, now)?;
         loaded.warnings.extend(findings);
     }
     Ok(())

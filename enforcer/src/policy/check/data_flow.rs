@@ -3,6 +3,7 @@ use crate::policy::{
     data_flow::{DataCategory, DataFlow},
     diagnostic::Diagnostics,
     place::Place,
+    provider::Providers,
     read::Reader,
     source::Node,
 };
@@ -10,6 +11,7 @@ use crate::policy::{
 /// Reads the `spec` of a `DataFlow`. What it returns is only right if it reported no error.
 pub(in crate::policy) fn data_flow(
     document: &Document<'_>,
+    providers: &Providers,
     diagnostics: &mut Diagnostics,
 ) -> Option<DataFlow> {
     let mut reader = Reader {
@@ -49,7 +51,7 @@ pub(in crate::policy) fn data_flow(
     let to = to.map_or_else(Vec::new, |node| {
         let items = reader.list(node, "`to`").iter();
         items
-            .filter_map(|item| endpoint::endpoint(&mut reader, item))
+            .filter_map(|item| endpoint::endpoint(&mut reader, item, providers))
             .collect()
     });
     Some(DataFlow {

@@ -1,16 +1,21 @@
-use super::{cidr, port};
+use std::sync::Arc;
+
+use super::{cidr, host, peer, port};
 use crate::policy::{
-    data_flow::{Endpoint, Target},
+    data_flow::{FlowEndpoint, Target},
     diagnostic::Code,
+    name::NamePattern,
+    provider::Providers,
     read::Reader,
     source::Node,
 };
 
-/// Longest name of a host, in characters (RFC 1035, 2.3.4, without the root).
-const LONGEST_HOST: usize = 253;
-
 /// Reads one element of `to`.
-pub(super) fn endpoint(reader: &mut Reader<'_>, node: &Node) -> Option<Endpoint> {
+pub(super) fn endpoint(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    providers: &Providers,
+) -> Option<FlowEndpoint> {
     let mut fields = reader.fields(node, "an element of `to`")?;
     let host_node = fields.take("host");
     let addresses = fields.take("addresses");
@@ -39,10 +44,11 @@ pub(super) fn endpoint(reader: &mut Reader<'_>, node: &Node) -> Option<Endpoint>
         _ => {}
     }
     let host = host_node.and_then(|node| host(reader, node));
-    let provider = provider_node.and_then(|node| reader.name(node, "`provider`"));
+    let provider =
+        provider_node.and_then(|node| peer::provider(reader, node, "`provider`", providers));
     let target = match (host, provider) {
-        (Some(host), _) => Target::Host(host.into()),
-        (None, Some(provider)) => Target::Provider(provider.into()),
+        (Some(host), _) => Target::Host(host),
+        (None, Some(provider)) => Target::Provider(provider),
         (None, None) => Target::Addresses,
     };
     let addresses =
@@ -51,7 +57,7 @@ pub(super) fn endpoint(reader: &mut Reader<'_>, node: &Node) -> Option<Endpoint>
     for item in ports.map_or(&[][..], |node| reader.list(node, "`ports`")) {
         port::port(reader, item, &mut specs);
     }
-    Some(Endpoint {
+    Some(FlowEndpoint {
         at: reader.place(node.span),
         target,
         addresses,
@@ -59,42 +65,15 @@ pub(super) fn endpoint(reader: &mut Reader<'_>, node: &Node) -> Option<Endpoint>
     })
 }
 
-/// A DNS name as applications look it up: ASCII (RFC 1123, 2.1; `_` as it occurs), lower case. One
-/// that ends in a number is read as an address, whole or not, by many of them.
-fn host(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
-    let text = reader.text(node, "`host`")?;
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let help = if text.parse::<std::net::IpAddr>().is_ok() {
-        "an address belongs into `addresses`"
-    } else if text.contains("://") || text.contains('/') {
-        "write the name of the host alone, without scheme and path"
-    } else if text.contains(':') {
-        "write the name alone; ports belong into `ports`"
-    } else if text.contains('*') {
-        "a flow ends at one host: write its name"
-    } else if !text.is_ascii() {
-        "write the name as DNS has it: `xn--...`"
-    } else if !is_host(&name) {
-        "write a DNS name, such as `api.example.com`"
-    } else {
-        return Some(name);
-    };
-    let message = format!("`{text}` is not a host name");
-    reader
-        .report(Code::InvalidHost, node.span, message)
-        .help(help);
-    None
-}
-
-fn is_host(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(inner)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
-    name.len() <= LONGEST_HOST && !is_number && name.split('.').all(is_label)
+fn host(reader: &mut Reader<'_>, node: &Node) -> Option<Arc<str>> {
+    match host::host(reader, node, "`host`")? {
+        NamePattern::Exact(name) => Some(name),
+        NamePattern::Below(suffix) => {
+            let message = format!("`*.{suffix}` is not the name of one host");
+            reader
+                .report(Code::InvalidHost, node.span, message)
+                .help("a flow ends at one host: write its name");
+            None
+        }
+    }
 }

@@ -89,10 +89,20 @@ pub enum Code {
     SelectsEverything,
     /// A member of a region that is no longer, or soon not, valid.
     RegionValidity,
+    /// Not a host name or a pattern of host names.
+    InvalidHost,
+    /// Not the address of a resolver.
+    InvalidResolver,
+    /// A provider that is not defined.
+    UnknownProvider,
+    /// Names without a resolver whose answers count.
+    NoResolvers,
+    /// More than a policy can have.
+    TooMany,
+    /// An agreement that is missing, or is no longer, or soon not, in force.
+    AgreementValidity,
     /// Not the name of one workload.
     InvalidWorkload,
-    /// Not a host name.
-    InvalidHost,
     /// A declared flow that a policy refuses.
     FlowDenied,
     /// A declared flow of a workload that no policy selects.
@@ -109,7 +119,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its severity and name.
-    pub const ALL: [(Self, Severity, &'static str); 40] = [
+    pub const ALL: [(Self, Severity, &'static str); 45] = [
         (Self::Unreadable, Severity::Error, "unreadable"),
         (Self::TooLarge, Severity::Error, "too-large"),
         (Self::NotUtf8, Severity::Error, "not-utf8"),
@@ -150,8 +160,17 @@ impl Code {
             "selects-everything",
         ),
         (Self::RegionValidity, Severity::Warning, "region-validity"),
-        (Self::InvalidWorkload, Severity::Error, "invalid-workload"),
         (Self::InvalidHost, Severity::Error, "invalid-host"),
+        (Self::InvalidResolver, Severity::Error, "invalid-resolver"),
+        (Self::UnknownProvider, Severity::Error, "unknown-provider"),
+        (Self::NoResolvers, Severity::Error, "no-resolvers"),
+        (Self::TooMany, Severity::Error, "too-many"),
+        (
+            Self::AgreementValidity,
+            Severity::Warning,
+            "agreement-validity",
+        ),
+        (Self::InvalidWorkload, Severity::Error, "invalid-workload"),
         (Self::FlowDenied, Severity::Error, "flow-denied"),
         (Self::FlowNotSelected, Severity::Error, "flow-not-selected"),
         (

@@ -38,7 +38,14 @@ impl Code {
             Self::SelectsEverything => "a pattern that selects every cgroup of the machine",
             Self::RegionValidity => "a member of a region that is no longer, or soon not, valid",
             Self::InvalidWorkload => "not the name of one workload",
-            Self::InvalidHost => "not a host name",
+            Self::InvalidHost => "not a host name or a pattern of host names",
+            Self::InvalidResolver => "not the address of a resolver",
+            Self::UnknownProvider => "a provider that is not defined",
+            Self::NoResolvers => "names without a resolver whose answers count",
+            Self::TooMany => "more than a policy can have",
+            Self::AgreementValidity => {
+                "an agreement that is missing, or is no longer, or soon not, in force"
+            }
             Self::FlowDenied => "a declared flow that a policy refuses",
             Self::FlowNotSelected => "a declared flow of a workload that no policy selects",
             Self::FlowDataCategory => {

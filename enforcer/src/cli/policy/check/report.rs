@@ -11,6 +11,7 @@ use crate::policy::{Color, Diagnostic, Diagnostics, Finding, Severity};
 pub(super) struct Checked {
     pub(super) policies: usize,
     pub(super) regions: usize,
+    pub(super) providers: usize,
     pub(super) flows: usize,
 }
 
@@ -86,6 +87,9 @@ impl Checked {
             counted(self.policies, "policy", "policies"),
             counted(self.regions, "region", "regions"),
         ];
+        if self.providers > 0 {
+            parts.push(counted(self.providers, "provider", "providers"));
+        }
         if self.flows > 0 {
             parts.push(counted(self.flows, "declared flow", "declared flows"));
         }
