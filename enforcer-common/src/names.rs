@@ -5,7 +5,14 @@
 //! [`Seed`] is drawn at random for each instance and never leaves it: who does not know it cannot
 //! look for two names with one hash.
 
+mod answer;
 mod key;
+mod message;
 mod sip;
 
-pub use key::{MAX_NAME_BYTES, MAX_SUFFIX_LABELS, NameKey, NameKeyBuilder, Seed};
+pub use answer::{Answer, MAX_ADDRESSES, MAX_NAMES, MAX_RECORDS, read_record, read_records};
+pub use key::{MAX_NAME_BYTES, MAX_SUFFIX_LABELS, NameKey, NameKeyBuilder, Seed, question_hash};
+pub use message::{
+    Bytes, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Slice, Unread, read_name,
+    read_question,
+};

@@ -10,6 +10,8 @@ pub mod explain;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
+mod renewal;
+#[cfg(feature = "kernel")]
 pub mod reporter;
 mod resolvers;
 #[cfg(feature = "kernel")]

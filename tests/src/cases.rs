@@ -250,6 +250,8 @@ fn anything() -> Peer {
         ranges: None,
         cidrs: None,
         except: vec![],
+        fqdns: None,
+        providers: None,
     }
 }
 
@@ -275,6 +277,8 @@ fn policy(name: &str, mode: Mode, default: Action, rules: Vec<Rule>) -> Policy {
         default,
         default_at: somewhere(),
         replies: Replies::Judge,
+        dns: None,
+        require_dpa: false,
         rules,
     }
 }

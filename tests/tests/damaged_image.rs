@@ -1,12 +1,8 @@
 //! A damaged image gives the same answers in the kernel and in userspace, and most often a fault.
 
-use enforcer::{
-    compile::{Input, compile},
-    policy::Minute,
-};
+use enforcer::compile::compile;
 use enforcer_common::{
     abi::{Addr, ClassId, ImageHeader, NameMask, Page, Tag},
-    names::Seed,
     verdict::{Decision, Flow, Judgement, Names, Pages, Reason, Tables, decide, judge},
 };
 use enforcer_tests::{
@@ -112,17 +108,7 @@ fn both_sides_make_the_same_of_damage() {
     let mut faults = 0;
     for _ in 0..12 {
         let (case, damages) = cases.new_tree(&mut runner).expect("a case").current();
-        let input = Input {
-            policies: &case.policies,
-            classes: &case.classes,
-            geo: &case.geo,
-            nat64: &case.nat64,
-            generation: 1,
-            now: Minute(0),
-            seed: Seed([1, 2]),
-            cluster_dns: &[],
-        };
-        let image = compile(&input).expect("generated cases fit into an image");
+        let image = compile(&case.input()).expect("generated cases fit into an image");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for damages in damages {
             let mut pages = image.pages().to_vec();

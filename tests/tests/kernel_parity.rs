@@ -12,8 +12,7 @@ use enforcer_common::{
     verdict::{Decision, Fault, Flow, Reason, Verdict},
 };
 use enforcer_tests::{
-    arb::{self, Case},
-    cases, lab,
+    arb, cases, lab,
     parity::{Parity, workload},
 };
 use proptest::{
@@ -43,20 +42,6 @@ fn assert_agree(kernel: &Parity, image: &Image, class: ClassId, flow: &Flow) -> 
     expected.verdict
 }
 
-fn image_of(case: &Case) -> Image {
-    let input = Input {
-        policies: &case.policies,
-        classes: &case.classes,
-        geo: &case.geo,
-        nat64: &case.nat64,
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    };
-    compile(&input).expect("generated cases fit into an image")
-}
-
 #[test]
 fn generated_cases() {
     let mut kernel = Parity::load().expect("the program");
@@ -64,7 +49,7 @@ fn generated_cases() {
     let mut denied = 0;
     for _ in 0..48 {
         let case = arb::case().new_tree(&mut runner).expect("a case").current();
-        let image = image_of(&case);
+        let image = compile(&case.input()).expect("generated cases fit into an image");
         kernel.publish(image.pages()).expect("published");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for class in (0..case.classes.len()).map(|class| ClassId(class as u16)) {

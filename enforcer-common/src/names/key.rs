@@ -16,6 +16,7 @@ mod domain {
     pub(super) const LABEL: u64 = 1;
     pub(super) const WHOLE: u64 = 2;
     pub(super) const SUFFIX: u64 = 3;
+    pub(super) const QUESTION: u64 = 4;
 }
 
 /// The secret of one instance's name hashes: 128 bits.
@@ -87,11 +88,13 @@ impl NameKey {
 
 /// Makes a [`NameKey`] from bytes in wire order.
 ///
-/// It has no length of its own to check: who reads a message bounds labels and names.
+/// It has no length of its own to check: who reads a message bounds labels and names. There is little
+/// to do at the end of a label, for the verifier walks that at every byte of the longest name.
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NameKeyBuilder {
     label: Sip,
-    whole: u64,
+    whole: Sip,
     recent: [u64; MAX_SUFFIX_LABELS],
     labels: u64,
 }
@@ -103,7 +106,7 @@ impl NameKeyBuilder {
     pub fn new(seed: &Seed) -> Self {
         Self {
             label: Sip::new(seed, domain::LABEL),
-            whole: 0,
+            whole: Sip::new(seed, domain::WHOLE),
             recent: [0; MAX_SUFFIX_LABELS],
             labels: 0,
         }
@@ -112,17 +115,27 @@ impl NameKeyBuilder {
     /// The next byte of the current label.
     #[inline(always)]
     pub fn byte(&mut self, byte: u8) {
-        self.label.absorb(u64::from(lower(byte)));
+        let byte = u64::from(lower(byte));
+        self.label.absorb(byte);
+        self.whole.absorb(byte);
     }
 
     /// The current label is complete.
     #[inline(always)]
     pub fn end_label(&mut self, seed: &Seed) {
-        let label = self.label.finish();
-        self.whole = pair(seed, domain::WHOLE, self.whole, label);
-        self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = label;
+        /// No byte has this value.
+        const BOUNDARY: u64 = 0x100;
+        self.whole.absorb(BOUNDARY);
+        self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = self.label.finish();
         self.labels = self.labels.wrapping_add(1);
         self.label = Sip::new(seed, domain::LABEL);
+    }
+
+    /// [`NameKey::whole`] of the labels so far.
+    #[inline(always)]
+    #[must_use]
+    pub fn whole(&self) -> u64 {
+        self.whole.finish()
     }
 
     /// The key of the labels so far.
@@ -137,7 +150,7 @@ impl NameKeyBuilder {
     /// The same, in place: the stack of a kernel program has no room for a key.
     #[inline(always)]
     pub fn finish_into(&self, seed: &Seed, key: &mut NameKey) {
-        key.whole = self.whole;
+        key.whole = self.whole();
         key.labels = self.labels as u8;
         key.reserved = [0; 7];
         let mut suffix = 0;
@@ -147,6 +160,13 @@ impl NameKeyBuilder {
             *slot = if before <= self.labels { suffix } else { 0 };
         }
     }
+}
+
+/// Hash of a question: the hash of its whole name, and its type.
+#[inline(always)]
+#[must_use]
+pub fn question_hash(seed: &Seed, whole: u64, kind: u16) -> u64 {
+    pair(seed, domain::QUESTION, whole, u64::from(kind))
 }
 
 /// RFC 4343: names compare without regard to the case of ASCII letters, and of no others.

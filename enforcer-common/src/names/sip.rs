@@ -4,6 +4,7 @@ use super::Seed;
 ///
 /// Bytes are absorbed as a word each: names are short, and a loop without a partial word has no
 /// branch for the verifier to follow.
+#[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(super) struct Sip([u64; 4]);
 

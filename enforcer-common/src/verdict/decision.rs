@@ -72,11 +72,13 @@ pub enum Fault {
     RoutingHeader = 8,
     /// The names of the destination could not be looked up in the image in force.
     NoNames = 9,
+    /// The packet says that a resolver of the workload sent it.
+    Forged = 10,
 }
 
 impl Fault {
     /// Every fault with its label in metrics and events.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::NoImage, "no_image"),
         (Self::BadTag, "bad_tag"),
         (Self::NoClass, "no_class"),
@@ -87,6 +89,7 @@ impl Fault {
         (Self::SourceRoute, "source_route"),
         (Self::RoutingHeader, "routing_header"),
         (Self::NoNames, "no_names"),
+        (Self::Forged, "forged_answer"),
     ];
 
     /// The fault of a byte; an unknown one counts as a bad list.
@@ -103,6 +106,7 @@ impl Fault {
             7 => Self::SourceRoute,
             8 => Self::RoutingHeader,
             9 => Self::NoNames,
+            10 => Self::Forged,
             _ => Self::BadList,
         }
     }

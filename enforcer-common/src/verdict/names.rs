@@ -111,43 +111,61 @@ pub fn is_resolver<P: Pages>(pages: &P, class: ClassId, address: Addr) -> bool {
 
 /// What holds of a name in a class.
 ///
-/// The whole name is looked for first, then its suffixes from the longest: the deepest pattern that
-/// matches knows of all others that do.
-///
 /// # Errors
 /// The image lacks a page or holds a word that no version wrote.
 #[inline(always)]
 pub fn name_mask<P: Pages>(pages: &P, class: ClassId, name: &NameKey) -> Result<NameMask, Fault> {
-    let header = pages.page(0).ok_or(Fault::NoImage)?;
-    if !has_names(header, class) {
-        return Ok(NameMask::NONE);
-    }
-    let mut set = find(pages, header, name.whole)?;
+    let set = name_set_of(name, |hash| name_set(pages, hash))?;
+    set_mask(pages, class, set)
+}
+
+/// The set of a name, where `find` is [`name_set`].
+///
+/// The whole name is looked for first, then its suffixes from the longest: the deepest pattern that
+/// matches knows of all others that do.
+///
+/// # Errors
+/// Those of `find`.
+#[inline(always)]
+pub fn name_set_of(
+    name: &NameKey,
+    find: impl Fn(u64) -> Result<NameSet, Fault>,
+) -> Result<NameSet, Fault> {
+    let mut set = find(name.whole)?;
     for shorter in 0..MAX_SUFFIX_LABELS {
         let labels = MAX_SUFFIX_LABELS - shorter;
         if set.0 == 0
             && let Some(hash) = name.below(labels)
         {
-            set = find(pages, header, hash)?;
+            set = find(hash)?;
         }
     }
-    mask_of(pages, header, class, set)
+    Ok(set)
 }
 
+/// The set of the pattern with this hash; 0 where there is none.
+///
+/// # Errors
+/// The image lacks a page or holds a word that no version wrote.
 #[inline(always)]
-fn find<P: Pages>(pages: &P, header: &Page, hash: u64) -> Result<NameSet, Fault> {
-    let index = header.word(ImageHeader::NAME_INDEX);
-    let found = locate_prefix(pages, index, hash)?;
-    Ok(NameSet(found.0))
+pub fn name_set<P: Pages>(pages: &P, hash: u64) -> Result<NameSet, Fault> {
+    let header = pages.page(0).ok_or(Fault::NoImage)?;
+    match header.word(ImageHeader::NAME_INDEX) {
+        0 => Ok(NameSet(0)),
+        index => Ok(NameSet(locate_prefix(pages, index, hash)?.0)),
+    }
 }
 
+/// What a set means to a class.
+///
+/// # Errors
+/// The image lacks a page.
 #[inline(always)]
-fn mask_of<P: Pages>(
-    pages: &P,
-    header: &Page,
-    class: ClassId,
-    set: NameSet,
-) -> Result<NameMask, Fault> {
+pub fn set_mask<P: Pages>(pages: &P, class: ClassId, set: NameSet) -> Result<NameMask, Fault> {
+    let header = pages.page(0).ok_or(Fault::NoImage)?;
+    if !has_names(header, class) {
+        return Ok(NameMask::NONE);
+    }
     let sets = header.word(ImageHeader::NAME_SETS);
     let row = ClassEntry::read(header, class).mask_row;
     let cell = row.wrapping_mul(sets).wrapping_add(u32::from(set.0));

@@ -15,11 +15,11 @@ use enforcer_common::{
     abi::{CgroupId, Tag},
     names::Seed,
 };
-use jiff::Timestamp;
 
-use super::{node_resolvers, reporter::Reporter, seed, settings::Settings};
+use super::{node_resolvers, renewal, reporter::Reporter, seed, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
+    events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
     policy::{self, Minute, Policy},
@@ -34,6 +34,7 @@ struct Loaded {
     policies: Vec<Policy>,
     geo: Arc<GeoSet>,
     image: Image,
+    made_at: Minute,
 }
 
 /// What `run` holds.
@@ -50,6 +51,7 @@ pub struct Node {
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
+    ended: Vec<DaemonEvent>,
 }
 
 impl Node {
@@ -96,6 +98,7 @@ impl Node {
             seed,
             tags: HashMap::new(),
             last_error: None,
+            ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
         let adopted = node.enforcement.is_adopted();
@@ -161,19 +164,19 @@ impl Node {
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
-        self.generation = loaded.image.generation();
-        self.loaded = Some(loaded);
+        self.replace(loaded);
         self.place(assigned)
     }
 
     fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
+        let made_at = renewal::now();
         let input = Input {
             policies: &policies,
             classes: &self.classes.members(&policies),
             geo: &geo,
             nat64: &[],
             generation: self.generation + 1,
-            now: Minute::of(Timestamp::now()),
+            now: made_at,
             seed: self.seed,
             cluster_dns: &node_resolvers(),
         };
@@ -182,7 +185,46 @@ impl Node {
             policies,
             geo,
             image,
+            made_at,
         })
+    }
+
+    fn replace(&mut self, loaded: Loaded) {
+        self.generation = loaded.image.generation();
+        if let Some(old) = &self.loaded {
+            let (before, now) = (old.made_at, loaded.made_at);
+            let ended = renewal::ended(&loaded.policies, before, now, self.generation);
+            self.ended.extend(ended);
+        }
+        self.loaded = Some(loaded);
+    }
+
+    /// When an agreement ends, so that [`renew`](Self::renew) is due.
+    #[must_use]
+    pub fn until(&self) -> Option<Minute> {
+        self.loaded.as_ref()?.image.until()
+    }
+
+    /// Compiles the loaded policies as of now. No file is read: an agreement that ended has ended,
+    /// whatever has become of the files.
+    ///
+    /// # Errors
+    /// The kernel refuses the image.
+    pub fn renew(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        let Some(loaded) = &self.loaded else {
+            return Ok(());
+        };
+        let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
+        let loaded = self.compile(policies, geo)?;
+        reporter.known().learn_image(&loaded.image);
+        self.enforcement.publish(&loaded.image)?;
+        self.replace(loaded);
+        Ok(())
+    }
+
+    /// What to tell of agreements that ended since this was last asked.
+    pub fn take_ended(&mut self) -> Vec<DaemonEvent> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -207,8 +249,7 @@ impl Node {
             class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
             self.enforcement.publish(&loaded.image)?;
-            self.generation = loaded.image.generation();
-            self.loaded = Some(loaded);
+            self.replace(loaded);
         }
         self.place(assigned)?;
         self.introduce(reporter.known());

@@ -185,18 +185,30 @@ fn read(
         }
     }
     let mut names = Names::default();
+    let mut agreements = Vec::new();
     for document in of_kind(Kind::Provider) {
-        if !names.claim(document, "providers", diagnostics) {
+        let Some(provider) = check::provider(document, false, &regions, diagnostics) else {
             continue;
-        }
-        let provider = check::provider(document, false, &regions, diagnostics);
-        if provider.is_some_and(|provider| !providers.add(provider)) {
+        };
+        if provider.endpoints.is_empty() {
+            agreements.push((document, provider));
+        } else if names.claim(document, "providers", diagnostics) && !providers.add(provider) {
             let (source, span) = (document.source, document.name_span);
             let message = format!("provider `{}` is built in, and differs", document.name);
             let error = Diagnostic::at(Code::DuplicateName, source, span, message);
             diagnostics.push(error.with_help(
                 "choose another name, or leave `endpoints` out to add the agreement alone",
             ));
+        }
+    }
+    let mut names = Names::default();
+    for (document, provider) in agreements {
+        let claimed = names.claim(document, "agreements", diagnostics);
+        if claimed && !providers.agree(provider) {
+            let (source, span) = (document.source, document.name_span);
+            let message = format!("there is no provider `{}` to agree with", document.name);
+            let error = Diagnostic::at(Code::UnknownProvider, source, span, message);
+            diagnostics.push(error.with_help("add its `endpoints`"));
         }
     }
     let mut names = Names::default();

@@ -180,24 +180,30 @@ impl Providers {
         self.0.keys().map(|name| &**name)
     }
 
-    /// Adds a provider, or what is said about the agreement with a built-in one. Whether that was
-    /// possible: what a built-in provider says of itself cannot be changed.
+    /// Adds a provider. Whether that was possible: what a built-in one says of itself cannot be
+    /// changed.
     pub(super) fn add(&mut self, provider: Provider) -> bool {
-        let known = self
-            .0
-            .get(&provider.name)
-            .map(|known| Provider::clone(known));
-        let added = match known {
-            Some(known) if provider.endpoints.is_empty() || known.says_the_same(&provider) => {
-                Provider {
-                    agreement: provider.agreement,
-                    ..known
-                }
-            }
-            Some(_) => return false,
-            None => provider,
+        match self.0.get(&provider.name) {
+            // The data files of the program, checked as files.
+            Some(known) if !known.says_the_same(&provider) => return false,
+            Some(_) | None => {}
+        }
+        let built_in = self.0.contains_key(&provider.name);
+        let provider = Provider {
+            built_in,
+            ..provider
         };
-        self.0.insert(Arc::clone(&added.name), Arc::new(added));
+        self.0
+            .insert(Arc::clone(&provider.name), Arc::new(provider));
+        true
+    }
+
+    /// Adds what is said of the agreement with a provider. Whether there is such a provider.
+    pub(super) fn agree(&mut self, said: Provider) -> bool {
+        let Some(known) = self.0.get_mut(&said.name) else {
+            return false;
+        };
+        Arc::make_mut(known).agreement = said.agreement;
         true
     }
 }

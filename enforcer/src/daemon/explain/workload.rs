@@ -33,7 +33,7 @@ pub(in crate::daemon) fn of_workload(
     let (workload, tag) = tagged.unzip();
     let explain = |to: &String| {
         let to: Destination = to.parse()?;
-        let decision = image.decide_tagged(tag, clock::boottime_ns(), &to.flow(), &[]);
+        let decision = image.decide_tagged(tag, clock::boottime_ns(), &to.flow(), &to.names());
         Ok(Explanation {
             workload: workload.clone(),
             ..explanation(&to, &decision, image, geo)
