@@ -9,14 +9,17 @@
 //! so one address of each piece speaks for all of it and nothing is sampled.
 
 mod endpoint;
+mod name;
 mod origin;
 mod pieces;
+mod refusal;
+mod wording;
 
 use enforcer_common::{abi::ClassId, names::Seed};
 
 use self::{endpoint::Judge, origin::Selected};
 use crate::{
-    compile::{CompileError, Image, Input, compile},
+    compile::{Atlas, CompileError, Image, Input, compile},
     geo::GeoSet,
     policy::{Code, DataFlow, Diagnostic, Diagnostics, Loaded, Minute, Policy},
 };
@@ -33,7 +36,8 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet, now: Minute) -> Result<Diagnostic
         .map(|flow| origin::selected(policies, &flow.from))
         .collect();
     let classes = classes(&selected);
-    let image = image(policies, &classes, geo, now)?;
+    let input = input(policies, &classes, geo, now);
+    let (image, atlas) = (compile(&input)?, Atlas::of(&input)?);
     let mut findings = Diagnostics::default();
     for (flow, selected) in loaded.flows.iter().zip(&selected) {
         match selected {
@@ -53,6 +57,7 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet, now: Minute) -> Result<Diagnostic
                     policies: class.iter().map(|&index| &policies[index]).collect(),
                     class: ClassId(number.unwrap_or_default() as u16),
                     image: &image,
+                    atlas: &atlas,
                     geo,
                 };
                 for endpoint in &flow.to {
@@ -69,16 +74,16 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet, now: Minute) -> Result<Diagnostic
 /// # Errors
 /// They do not.
 pub fn fit(policies: &[Policy], geo: &GeoSet, now: Minute) -> Result<Image, CompileError> {
-    image(policies, &[(0..policies.len()).collect()], geo, now)
+    compile(&input(policies, &[(0..policies.len()).collect()], geo, now))
 }
 
-fn image(
-    policies: &[Policy],
-    classes: &[Vec<usize>],
-    geo: &GeoSet,
+fn input<'a>(
+    policies: &'a [Policy],
+    classes: &'a [Vec<usize>],
+    geo: &'a GeoSet,
     now: Minute,
-) -> Result<Image, CompileError> {
-    compile(&Input {
+) -> Input<'a> {
+    Input {
         policies,
         classes,
         geo,
@@ -88,7 +93,7 @@ fn image(
         // Nothing that the kernel hashed is asked, and the node is not known.
         seed: Seed([0; 2]),
         cluster_dns: &[],
-    })
+    }
 }
 
 /// Each set of policies once.

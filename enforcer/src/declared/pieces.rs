@@ -2,34 +2,19 @@
 
 use enforcer_common::abi::{Addr, Port};
 
-use crate::{
-    geo::GeoSet,
-    policy::{Cidr, Policy, PortSpec},
-};
+use crate::policy::{Cidr, Policy, PortSpec};
 
 /// First and last address, of one family.
 pub(super) type Piece = (Addr, Addr);
 
-/// Cuts a network so that `policies` and databases say the same of all addresses of a piece.
-pub(super) fn of_network(network: Cidr, policies: &[&Policy], geo: &GeoSet) -> Vec<Piece> {
+/// Cuts a network at those of `starts` that are inside it.
+pub(super) fn of_network(network: Cidr, starts: Vec<Addr>) -> Vec<Piece> {
     let (first, last) = network.ends();
-    if first == last {
-        return vec![(first, last)];
-    }
-    let mut starts = geo.starts_between(first, last);
-    let peers = policies
-        .iter()
-        .flat_map(|policy| &policy.rules)
-        .flat_map(|rule| &rule.peers);
-    for peer in peers {
-        for cidr in peer.cidrs.iter().flatten().chain(&peer.except) {
-            let (cidr_first, cidr_last) = cidr.ends();
-            starts.push(cidr_first);
-            starts.extend(next(cidr_last));
-        }
-    }
-    starts.retain(|&start| first < start && start <= last);
-    starts.push(first);
+    let mut starts: Vec<Addr> = starts
+        .into_iter()
+        .filter(|&start| first < start && start <= last)
+        .chain([first])
+        .collect();
     starts.sort_unstable();
     starts.dedup();
     let ends = starts[1..].iter().copied().filter_map(previous);
@@ -58,12 +43,15 @@ pub(super) fn of_ports(spec: PortSpec, policies: &[&Policy]) -> Vec<PortSpec> {
         return vec![spec];
     }
     let (low, high) = spec.ports.unwrap_or((Port(1), Port(u16::MAX)));
+    // Resolvers are permitted on it without a rule in the file.
+    let dns = policies.iter().filter(|policy| policy.dns.is_some());
     let bounds = policies
         .iter()
         .flat_map(|policy| &policy.rules)
         .flat_map(|rule| &rule.ports)
         .filter(|other| other.proto == spec.proto)
-        .filter_map(|other| other.ports);
+        .filter_map(|other| other.ports)
+        .chain(dns.map(|_| (Port(53), Port(53))));
     let mut starts: Vec<u16> = bounds
         .flat_map(|(first, last)| [Some(first.0), last.0.checked_add(1)])
         .flatten()
