@@ -22,6 +22,8 @@ mod partition;
 mod predicates;
 mod provenance;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use enforcer_common::{
     abi::{Addr, CLASS_SLOTS, ImageHeader, Nat64Prefix, PAGE_BYTES},

@@ -1,6 +1,6 @@
 //! The model answers the fixed table, and the generated cases are worth asking.
 
-use enforcer::policy::{Minute, Mode};
+use enforcer::policy::Mode;
 use enforcer_common::verdict::Verdict;
 use enforcer_tests::{
     arb, cases,
@@ -19,10 +19,10 @@ fn the_model_answers_the_fixed_table() {
         let world = World {
             geo: &geo,
             nat64: &nat64,
-            now: Minute(0),
+            now: cases::NOW,
             cluster_dns: &[],
         };
-        let answer = model::decide(&class, &world, &flow, &[]);
+        let answer = model::decide(&class, &world, &flow, row.names);
         let by = answer.by.as_ref().map(model::By::to_string);
         let parts = (answer.verdict, answer.would_deny, by.as_deref());
         assert_eq!(parts, row.expect.parts(), "{row:?}");

@@ -6,8 +6,8 @@ use aya_ebpf::{
 use enforcer_common::{
     abi::{CgroupId, ClassId, Device, DnsCount, Resolved, Stance},
     names::{
-        HEADER_BYTES, Head, NameReader as _, Unread, question_hash, read_question,
-        read_record, read_records,
+        HEADER_BYTES, Head, NameReader as _, Unread, question_hash, read_question, read_record,
+        read_records,
     },
 };
 

@@ -210,6 +210,19 @@ impl Cidr {
         valid.then_some(cidr)
     }
 
+    /// The network of one address.
+    #[must_use]
+    pub fn host(address: Addr) -> Self {
+        let length = match address.family() {
+            Family::V4(_) => 32,
+            Family::V6(..) => 128,
+        };
+        Self {
+            network: address,
+            length,
+        }
+    }
+
     /// The network's address.
     #[must_use]
     pub fn network(self) -> Addr {
