@@ -9,12 +9,14 @@ use super::{
 };
 use crate::policy::{Code, Diagnostic, Diagnostics, PortSpec};
 
+/// Two addresses, and what is said of each.
+type Pair = [(Addr, Decision); 2];
+
 /// What is said of one stretch of ports under a name.
 enum Answer {
     Passes,
     Refused(Decision),
-    /// Two addresses, and what is said of each.
-    Depends([(Addr, Decision); 2]),
+    Depends(Pair),
 }
 
 impl Judge<'_> {
@@ -27,7 +29,7 @@ impl Judge<'_> {
         };
         let addresses = self.atlas.representatives(wanted);
         let mut refused: Vec<(Decision, Vec<PortSpec>)> = Vec::new();
-        let mut depends: Option<(Vec<PortSpec>, [(Addr, Decision); 2])> = None;
+        let mut depends: Option<(Vec<PortSpec>, Pair)> = None;
         for spec in self.stretches(subject.endpoint) {
             match self.under_name(spec, name, &addresses) {
                 Answer::Passes => {}
@@ -73,7 +75,7 @@ impl Judge<'_> {
         subject: Subject<'_>,
         name: &str,
         ports: &[PortSpec],
-        mut pair: [(Addr, Decision); 2],
+        mut pair: Pair,
     ) -> Diagnostic {
         pair.sort_by_key(|(_, decision)| !passes(decision));
         let [(permitted, permit), (refused, refuse)] = pair;
