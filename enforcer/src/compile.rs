@@ -9,6 +9,7 @@
 //! ```
 
 mod addresses;
+mod atlas;
 mod chains;
 mod classes;
 mod error;
@@ -29,6 +30,7 @@ use enforcer_common::{
     names::Seed,
 };
 
+pub use atlas::Atlas;
 pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;

@@ -247,6 +247,18 @@ impl Cidr {
         }
     }
 
+    /// First and last address.
+    #[must_use]
+    pub fn ends(self) -> (Addr, Addr) {
+        let (_, last) = self.bounds();
+        let last = if self.is_v4() {
+            Addr::from_v4((last as u32).to_be_bytes())
+        } else {
+            Addr::from_v6(last.to_be_bytes())
+        };
+        (self.network, last)
+    }
+
     /// Whether the network is IPv4.
     #[must_use]
     pub fn is_v4(self) -> bool {
