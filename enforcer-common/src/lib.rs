@@ -12,4 +12,5 @@
 
 pub mod abi;
 pub mod names;
+pub mod opaque;
 pub mod verdict;

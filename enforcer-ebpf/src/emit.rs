@@ -5,6 +5,7 @@ use core::arch::asm;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
     abi::{Counter, FlowCount, FlowKey, Port, RuleId},
+    opaque::opaque,
     verdict::{Decision, Flow, Reason, Verdict},
 };
 
@@ -48,7 +49,11 @@ fn count_rule(decision: &Decision) {
         Verdict::Allow => 0,
         Verdict::Deny | Verdict::Hold => 1,
     };
-    if let Some(cells) = DECISIONS.get_ptr_mut(row.0.into()) {
+    // What the optimiser knows of the column, the verifier may have lost on the way.
+    let column = opaque(column) as usize & 3;
+    if column < 3
+        && let Some(cells) = DECISIONS.get_ptr_mut(row.0.into())
+    {
         // SAFETY: the column is one of three.
         add(unsafe { &raw mut (*cells)[column] }, 1);
     }

@@ -6,11 +6,12 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
     verdict::{Fault, Flow},
 };
 
 use super::{Context, UNKNOWN};
+use crate::names;
 
 /// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
@@ -381,6 +382,26 @@ impl Context for SkBuffContext {
     #[inline(always)]
     fn bytes(&self) -> u64 {
         u64::from(self.skb.len())
+    }
+
+    #[inline(always)]
+    fn peer_mask(&self, flow: &Flow, class: ClassId) -> u64 {
+        if !flow.proto.has_ports() {
+            return 0;
+        }
+        let (hi, lo) = flow.dst.halves();
+        let port = flow.ports.port_or_zero();
+        let class_and_port = u64::from(class.0) << 16 | u64::from(port.0);
+        names::peer_mask(self.skb.skb, hi, lo, class_and_port)
+    }
+
+    #[inline(always)]
+    fn keep_peer(&self, flow: &Flow, workload: CgroupId) {
+        if flow.proto.has_ports() {
+            let (hi, lo) = flow.dst.halves();
+            let port = flow.ports.port_or_zero();
+            names::keep_peer(self.skb.skb, workload.0, hi, lo, u64::from(port.0));
+        }
     }
 
     #[inline(always)]

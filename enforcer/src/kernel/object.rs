@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{attach::HOOKS, build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 8] = [
+pub(super) const MAPS: [&str; 16] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
@@ -24,6 +24,14 @@ pub(super) const MAPS: [&str; 8] = [
     names::COUNTERS,
     names::DECISIONS,
     names::REPLIES,
+    names::ASKERS,
+    names::QUESTIONS,
+    names::TRUSTED,
+    names::RESOLVED,
+    names::TAKEN,
+    names::RETURNED,
+    names::PEERS,
+    names::DESK,
     names::ACCEPTED,
 ];
 
