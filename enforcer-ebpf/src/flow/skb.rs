@@ -147,7 +147,11 @@ fn ports_at(
     if later_fragment {
         Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        let [a, b, c, d] = load::<[u8; 4]>(ctx, at)?;
+        let word = load_word(ctx, at);
+        if word == UNREADABLE {
+            return Err(Fault::BadPacket);
+        }
+        let [a, b, c, d] = (word as u32).to_ne_bytes();
         let port = |high, low| Port(u16::from_be_bytes([high, low]));
         Ok((port(a, b), Ports::is(port(c, d))))
     } else {
@@ -275,9 +279,11 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
             ROUTING => return faulty(Fault::RoutingHeader),
             _ => return payload.pack(),
         }
-        let Ok([next, length, high, low]) = load::<[u8; 4]>(&ctx, payload.at) else {
+        let word = load_word(&ctx, payload.at);
+        if word == UNREADABLE {
             return faulty(Fault::BadPacket);
-        };
+        }
+        let [next, length, high, low] = (word as u32).to_ne_bytes();
         payload.at += match payload.proto.0 {
             // RFC 4302, 2.2: counted in words, minus two.
             AUTHENTICATION => (usize::from(length) + 2) * 4,
@@ -326,6 +332,19 @@ fn is_housekeeping(ctx: &SkBuffContext, dst: Addr, proto: Proto, at: usize) -> b
     let link_multicast = octets[0] == 0xff && octets[1] & 0xf == 2;
     let kind: u8 = load(ctx, at).unwrap_or(0);
     (link_local || link_multicast) && matches!(kind, 130..=137 | 143)
+}
+
+/// Not a word.
+const UNREADABLE: u64 = u64::MAX;
+
+/// Four bytes as they lie, or [`UNREADABLE`]: what a `Result` leaves undefined, the verifier may
+/// meet.
+#[inline(always)]
+fn load_word(ctx: &SkBuffContext, at: usize) -> u64 {
+    match ctx.load::<[u8; 4]>(at) {
+        Ok(bytes) => u64::from(u32::from_ne_bytes(bytes)),
+        Err(_) => UNREADABLE,
+    }
 }
 
 #[inline(always)]
