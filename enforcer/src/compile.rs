@@ -9,6 +9,7 @@
 //! ```
 
 mod addresses;
+mod atlas;
 mod chains;
 mod classes;
 mod error;
@@ -21,12 +22,15 @@ mod partition;
 mod predicates;
 mod provenance;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use enforcer_common::{
     abi::{Addr, CLASS_SLOTS, ImageHeader, Nat64Prefix, PAGE_BYTES},
     names::Seed,
 };
 
+pub use atlas::Atlas;
 pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;

@@ -1,5 +1,6 @@
 //! The composition root: the only room, with the command line, that knows both lines.
 
+pub mod agreement;
 #[cfg(feature = "kernel")]
 mod confine;
 pub mod context;

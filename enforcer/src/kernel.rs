@@ -23,8 +23,8 @@ mod traces;
 use std::path::Path;
 
 use enforcer_common::{
-    abi::{CgroupId, Stance, Tag},
-    names::Seed,
+    abi::{CgroupId, Holder, Stance, Tag},
+    names::{NameKey, Seed},
 };
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
@@ -118,6 +118,14 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
         self.image.in_force()
+    }
+
+    /// The names that a workload knows of an address at a moment of `CLOCK_BOOTTIME` in nanoseconds.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn names_of(&self, holder: &Holder, now_ns: u64) -> Result<Vec<NameKey>, KernelError> {
+        self.resolved.names_of(holder, now_ns)
     }
 
     /// The seed of the names of the image in force: what the kernel noted of names is only found by an

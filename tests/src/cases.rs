@@ -18,8 +18,10 @@ use enforcer_common::{
     verdict::{Flow, Verdict},
 };
 
+mod named;
 mod rows;
 
+pub use named::NOW;
 pub use rows::{ROWS, Row};
 
 /// What a row expects.
@@ -140,7 +142,7 @@ pub fn policies() -> Vec<Policy> {
         regions: Some(eea()),
         ..anything()
     };
-    vec![
+    let mut policies = vec![
         policy(
             "region",
             Mode::Enforce,
@@ -208,7 +210,9 @@ pub fn policies() -> Vec<Policy> {
                 ),
             ],
         ),
-    ]
+    ];
+    policies.extend(named::policies());
+    policies
 }
 
 fn country(code: &str) -> CountryCode {

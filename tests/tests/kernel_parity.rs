@@ -42,6 +42,25 @@ fn assert_agree(kernel: &Parity, image: &Image, class: ClassId, flow: &Flow) -> 
     expected.verdict
 }
 
+/// The same, where the workload knows these names of the destination, and no others.
+#[track_caller]
+fn assert_agree_named(
+    kernel: &mut Parity,
+    image: &Image,
+    class: ClassId,
+    flow: &Flow,
+    names: &[&str],
+) -> Verdict {
+    let keys = names.iter().filter_map(|name| image.name_key(name));
+    let keys: Vec<_> = keys.collect();
+    kernel
+        .learn(workload(class), flow.dst, &keys)
+        .expect("learnt");
+    let expected = image.decide(class, flow, names);
+    assert_same(kernel, flow, class, &expected);
+    expected.verdict
+}
+
 #[test]
 fn generated_cases() {
     let mut kernel = Parity::load().expect("the program");
@@ -53,8 +72,8 @@ fn generated_cases() {
         kernel.publish(image.pages()).expect("published");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for class in (0..case.classes.len()).map(|class| ClassId(class as u16)) {
-            for flow in &case.flows {
-                let verdict = assert_agree(&kernel, &image, class, flow);
+            for (flow, names) in case.asked() {
+                let verdict = assert_agree_named(&mut kernel, &image, class, flow, names);
                 denied += usize::from(verdict == Verdict::Deny);
             }
         }
@@ -77,14 +96,14 @@ fn the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
-            now: Minute(0),
+            now: cases::NOW,
             seed: Seed([1, 2]),
             cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
         kernel.publish(image.pages()).expect("published");
         let flow = cases::flow(row.to, row.proto, row.ports);
-        let verdict = assert_agree(&kernel, &image, ClassId(0), &flow);
+        let verdict = assert_agree_named(&mut kernel, &image, ClassId(0), &flow, row.names);
         assert_eq!(verdict, row.expect.parts().0, "{row:?}");
     }
 }

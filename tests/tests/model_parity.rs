@@ -2,7 +2,7 @@
 
 use enforcer::{
     compile::{Image, Input, compile},
-    policy::{Minute, Policy},
+    policy::Policy,
 };
 use enforcer_common::{
     abi::ClassId,
@@ -63,12 +63,17 @@ fn the_image_answers_the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
-            now: Minute(0),
+            now: cases::NOW,
             seed: Seed([1, 2]),
             cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
-        let answer = answer(&image, 0, &cases::flow(row.to, row.proto, row.ports), &[]);
+        let answer = answer(
+            &image,
+            0,
+            &cases::flow(row.to, row.proto, row.ports),
+            row.names,
+        );
         let by = answer.by.as_ref().map(By::to_string);
         let parts = (answer.verdict, answer.would_deny, by.as_deref());
         assert_eq!(parts, row.expect.parts(), "{row:?}");

@@ -79,6 +79,8 @@ pub struct NameMask(pub u64);
 impl NameMask {
     /// No condition holds: the address has no name that a policy knows.
     pub const NONE: Self = Self(0);
+    /// Most conditions that a class may have: all bits at once are not a mask.
+    pub const CONDITIONS: u32 = 63;
 }
 
 impl core::ops::BitOr for NameMask {

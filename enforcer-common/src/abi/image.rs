@@ -127,6 +127,8 @@ impl ImageHeader {
     pub const FENCES: u16 = u16::MAX - TAIL_PAGES * 4 + 1;
 }
 
+const _: () = assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= ImageHeader::NAME_INDEX);
+
 /// Most pages the tail may have, and the number of fences (a power of two).
 pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.

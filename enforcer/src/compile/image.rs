@@ -93,7 +93,9 @@ impl Image {
     /// destination has these names.
     #[must_use]
     pub fn decide(&self, class: ClassId, flow: &Flow, names: &[&str]) -> Decision {
-        self.decide_tagged(Some(Tag::judged(class)), 0, flow, names)
+        let keys = names.iter().filter_map(|name| self.name_key(name));
+        let keys: Vec<NameKey> = keys.collect();
+        self.decide_tagged(Some(Tag::judged(class)), 0, flow, &keys)
     }
 
     /// The same for a cgroup with this tag, its own or that of its nearest tagged ancestor, at a
@@ -104,7 +106,7 @@ impl Image {
         tag: Option<Tag>,
         now_ns: u64,
         flow: &Flow,
-        names: &[&str],
+        names: &[NameKey],
     ) -> Decision {
         let tables = InMemory {
             image: self,
@@ -133,7 +135,7 @@ struct InMemory<'a> {
     image: &'a Image,
     tag: Option<Tag>,
     now_ns: u64,
-    names: &'a [&'a str],
+    names: &'a [NameKey],
 }
 
 impl Tables for InMemory<'_> {
@@ -146,12 +148,11 @@ impl Tables for InMemory<'_> {
     }
 
     fn names(&self, _flow: &Flow, class: ClassId) -> Names {
-        let keys = self
+        let masks = self
             .names
             .iter()
-            .filter_map(|name| self.image.name_key(name));
-        let masks: Result<Vec<NameMask>, _> =
-            keys.map(|key| name_mask(self.image, class, &key)).collect();
+            .map(|key| name_mask(self.image, class, key));
+        let masks: Result<Vec<NameMask>, _> = masks.collect();
         let Ok(masks) = masks else {
             return Names::UNASKED;
         };

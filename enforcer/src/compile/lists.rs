@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use enforcer_common::abi::{MatrixEntry, Outcome, Port, Ports, Proto, Says, Segment};
+use enforcer_common::abi::{MatrixEntry, NameMask, Outcome, Port, Ports, Proto, Says, Segment};
 
 use super::{
     CompileError, Input,
@@ -234,10 +234,20 @@ impl<'a> DecisionList<'a> {
     fn steps(&self, key: u32) -> Vec<Vec<Step>> {
         let steps = |section: &Vec<Entry<'_>>| {
             let mut steps = Vec::new();
+            // What an earlier step asked does not hold when a later one is met.
+            let mut asked = NameMask::NONE;
             for entry in section.iter().filter(|entry| entry.matches(key)) {
-                steps.push(entry.step);
-                if entry.step.any.is_none() {
+                let Some(any) = entry.step.any else {
+                    steps.push(entry.step);
                     break;
+                };
+                let any = NameMask(any.0 & !asked.0);
+                asked = asked | any;
+                if any != NameMask::NONE {
+                    steps.push(Step {
+                        any: Some(any),
+                        ..entry.step
+                    });
                 }
             }
             steps

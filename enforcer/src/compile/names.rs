@@ -216,14 +216,15 @@ impl ConditionBits {
                 bits.entry(condition).or_insert(next);
             }
         }
-        if bits.len() > u64::BITS as usize {
+        let most = NameMask::CONDITIONS as usize;
+        if bits.len() > most {
             let count = |policy: &&&EffectivePolicy<'_>| {
                 policy.conditions().collect::<BTreeSet<usize>>().len()
             };
             let largest = policies.iter().max_by_key(count);
             return Err(CompileError::TooManyNameConditions {
                 conditions: bits.len(),
-                most: u64::BITS as usize,
+                most,
                 largest: largest.map_or_else(String::new, |policy| {
                     let (name, at) = (&policy.policy.name, &policy.policy.at);
                     format!("policy `{name}` ({at}) with {}", count(&policy))

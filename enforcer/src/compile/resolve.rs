@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use enforcer_common::abi::{Addr, Family, Port, Proto};
+use enforcer_common::abi::{Port, Proto};
 
 use super::{
     Input,
@@ -86,20 +86,12 @@ pub(super) fn resolvers(input: &Input<'_>) -> Vec<Vec<Cidr>> {
             Resolver::ClusterDns => input.cluster_dns.to_vec(),
             Resolver::At(address) => vec![*address],
         });
-        let mut networks: Vec<Cidr> = addresses.filter_map(host).collect();
+        let mut networks: Vec<Cidr> = addresses.map(Cidr::host).collect();
         networks.sort_unstable();
         networks.dedup();
         networks
     };
     input.policies.iter().map(of_policy).collect()
-}
-
-fn host(address: Addr) -> Option<Cidr> {
-    let length = match address.family() {
-        Family::V4(_) => 32,
-        Family::V6(..) => 128,
-    };
-    Cidr::new(address, length)
 }
 
 impl<'a> Resolved<'a> {

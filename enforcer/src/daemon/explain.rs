@@ -52,6 +52,7 @@ pub fn explanation(
         rule: rule.map(|rule| rule.rule.as_deref().unwrap_or("default").to_owned()),
         action: rule.map(|rule| action_name(rule.action).to_owned()),
         mode: rule.map(|rule| mode_name(rule.mode).to_owned()),
+        no_agreement: rule.and_then(|rule| rule.no_agreement.as_deref().map(str::to_owned)),
         file: rule.map(|rule| rule.at.file.to_path_buf()),
         line: rule.map(|rule| rule.at.line),
         column: rule.map(|rule| rule.at.column),

@@ -1,6 +1,7 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
 mod class_file;
+mod renew;
 mod tell;
 
 use std::{
@@ -12,13 +13,13 @@ use std::{
 
 use anyhow::Context as _;
 use enforcer_common::{
-    abi::{CgroupId, Tag},
-    names::Seed,
+    abi::{Addr, CgroupId, Holder, Tag},
+    names::{NameKey, Seed},
 };
 
-use super::{interfaces, node_resolvers, renewal, reporter::Reporter, seed, settings::Settings};
+use super::{interfaces, reporter::Reporter, seed, settings::Settings};
 use crate::{
-    compile::{Image, Input, compile},
+    compile::Image,
     events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, Interfaces, KernelError, Loading, PinDir, Traces},
@@ -167,65 +168,6 @@ impl Node {
         self.enforcement.publish(&loaded.image)?;
         self.replace(loaded);
         self.place(assigned)
-    }
-
-    fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
-        let made_at = renewal::now();
-        let input = Input {
-            policies: &policies,
-            classes: &self.classes.members(&policies),
-            geo: &geo,
-            nat64: &[],
-            generation: self.generation + 1,
-            now: made_at,
-            seed: self.seed,
-            cluster_dns: &node_resolvers(),
-        };
-        let image = compile(&input)?;
-        Ok(Loaded {
-            policies,
-            geo,
-            image,
-            made_at,
-        })
-    }
-
-    fn replace(&mut self, loaded: Loaded) {
-        self.generation = loaded.image.generation();
-        if let Some(old) = &self.loaded {
-            let (before, now) = (old.made_at, loaded.made_at);
-            let ended = renewal::ended(&loaded.policies, before, now, self.generation);
-            self.ended.extend(ended);
-        }
-        self.loaded = Some(loaded);
-    }
-
-    /// When an agreement ends, so that [`renew`](Self::renew) is due.
-    #[must_use]
-    pub fn until(&self) -> Option<Minute> {
-        self.loaded.as_ref()?.image.until()
-    }
-
-    /// Compiles the loaded policies as of now. No file is read: an agreement that ended has ended,
-    /// whatever has become of the files.
-    ///
-    /// # Errors
-    /// The kernel refuses the image.
-    pub fn renew(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
-        let Some(loaded) = &self.loaded else {
-            return Ok(());
-        };
-        let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
-        let loaded = self.compile(policies, geo)?;
-        reporter.known().learn_image(&loaded.image);
-        self.enforcement.publish(&loaded.image)?;
-        self.replace(loaded);
-        Ok(())
-    }
-
-    /// What to tell of agreements that ended since this was last asked.
-    pub fn take_ended(&mut self) -> Vec<DaemonEvent> {
-        std::mem::take(&mut self.ended)
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -397,6 +339,22 @@ impl Node {
             }
         }
         Ok(None)
+    }
+
+    /// Names that a workload knows of an address now.
+    ///
+    /// # Errors
+    /// There is no such cgroup, or the names cannot be read.
+    pub fn names_of(
+        &self,
+        workload: &str,
+        addr: Addr,
+        now_ns: u64,
+    ) -> anyhow::Result<Vec<NameKey>> {
+        let workload = self.cgroups.id(workload)?;
+        Ok(self
+            .enforcement
+            .names_of(&Holder { workload, addr }, now_ns)?)
     }
 
     /// Cgroup ids with their paths.

@@ -23,7 +23,7 @@ fn read(path: &Path) -> Vec<Addr> {
         .collect();
     // resolv.conf(5): without a `nameserver`, the one on this host is asked.
     if resolvers.is_empty() {
-        resolvers.push(Addr::from_v4([127, 0, 0, 1]));
+        resolvers.push(Addr::from(IpAddr::from([127, 0, 0, 1])));
     }
     resolvers
 }
@@ -51,6 +51,6 @@ mod tests {
     fn without_any_the_host_itself_is_asked() {
         assert_eq!(of("options edns0\n"), ["127.0.0.1"]);
         let missing = read(Path::new("/nonexistent/resolv.conf"));
-        assert_eq!(missing, [Addr::from_v4([127, 0, 0, 1])]);
+        assert_eq!(missing, [Addr::from(IpAddr::from([127, 0, 0, 1]))]);
     }
 }

@@ -3,7 +3,10 @@
 use std::{collections::HashMap as Counts, os::fd::AsFd as _};
 
 use aya::maps::{HashMap, Map, MapData, MapError};
-use enforcer_common::abi::{CgroupId, Device, Holder, Resolved, names};
+use enforcer_common::{
+    abi::{CgroupId, Device, HELD_NAMES, Holder, Resolved, names},
+    names::NameKey,
+};
 
 use super::{
     error::KernelError,
@@ -51,6 +54,21 @@ impl ResolvedNames {
             }
         }
         Ok(())
+    }
+
+    /// The names that hold of an address.
+    pub(super) fn names_of(
+        &self,
+        holder: &Holder,
+        now_ns: u64,
+    ) -> Result<Vec<NameKey>, KernelError> {
+        let entry = match self.entries.get(holder, 0) {
+            Ok(entry) => entry,
+            Err(MapError::KeyNotFound) => return Ok(Vec::new()),
+            Err(error) => return Err(KernelError::map("read", names::RESOLVED)(error)),
+        };
+        let held = (0..HELD_NAMES).filter(|&slot| entry.holds(slot, now_ns));
+        Ok(held.map(|slot| entry.names[slot].key).collect())
     }
 
     /// Removes what is over, and what belongs to workloads that are gone.

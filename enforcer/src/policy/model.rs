@@ -210,6 +210,19 @@ impl Cidr {
         valid.then_some(cidr)
     }
 
+    /// The network of one address.
+    #[must_use]
+    pub fn host(address: Addr) -> Self {
+        let length = match address.family() {
+            Family::V4(_) => 32,
+            Family::V6(..) => 128,
+        };
+        Self {
+            network: address,
+            length,
+        }
+    }
+
     /// The network's address.
     #[must_use]
     pub fn network(self) -> Addr {
@@ -232,6 +245,18 @@ impl Cidr {
                 (first, first | host_mask(self.length))
             }
         }
+    }
+
+    /// First and last address.
+    #[must_use]
+    pub fn ends(self) -> (Addr, Addr) {
+        let (_, last) = self.bounds();
+        let last = if self.is_v4() {
+            Addr::from_v4((last as u32).to_be_bytes())
+        } else {
+            Addr::from_v6(last.to_be_bytes())
+        };
+        (self.network, last)
     }
 
     /// Whether the network is IPv4.

@@ -5,7 +5,7 @@ use enforcer::{
     policy::{Cidr, Policy, Resolver},
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Family, Hook, Nat64Prefix, Port, Ports, Proto},
+    abi::{Addr, CgroupId, Hook, Nat64Prefix, Port, Ports, Proto},
     verdict::Flow,
 };
 use proptest::{prelude::*, sample::select};
@@ -122,7 +122,7 @@ impl Places {
         let dns = policies.iter().filter_map(|policy| policy.dns.as_ref());
         for resolver in dns.flat_map(|dns| &dns.resolvers) {
             if let Resolver::At(address) = resolver {
-                places.add(host(*address));
+                places.add(Cidr::host(*address));
             }
         }
         places
@@ -185,14 +185,6 @@ impl Form {
         };
         Addr::from_v6(number.to_be_bytes())
     }
-}
-
-fn host(address: Addr) -> Cidr {
-    let length = match address.family() {
-        Family::V4(_) => 32,
-        Family::V6(..) => 128,
-    };
-    Cidr::new(address, length).expect("no host bits")
 }
 
 /// RFC 6052, 2.2.

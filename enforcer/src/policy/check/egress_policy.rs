@@ -95,7 +95,11 @@ pub(in crate::policy) fn egress_policy(
     Some(policy)
 }
 
-fn texts(reader: &mut Reader<'_>, node: Option<&Node>, what: &'static str) -> Vec<String> {
+pub(super) fn texts(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    what: &'static str,
+) -> Vec<String> {
     let Some(node) = node else {
         return Vec::new();
     };

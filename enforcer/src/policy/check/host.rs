@@ -12,22 +12,23 @@ const FORMS: &str =
 
 /// Reads a list of host names.
 pub(super) fn hosts(reader: &mut Reader<'_>, node: &Node, what: &'static str) -> Vec<NamePattern> {
-    let mut hosts = Vec::new();
-    for item in reader.list(node, what) {
-        let Some(text) = reader.text(item, what) else {
-            continue;
-        };
-        match parse(text) {
-            Ok(pattern) => hosts.push(pattern),
-            Err(help) => {
-                let message = format!("`{text}` is not a host name");
-                reader
-                    .report(Code::InvalidHost, item.span, message)
-                    .help(help);
-            }
+    let items = reader.list(node, what).iter();
+    items.filter_map(|item| host(reader, item, what)).collect()
+}
+
+/// Reads one host name or pattern of host names.
+pub(super) fn host(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<NamePattern> {
+    let text = reader.text(node, what)?;
+    match parse(text) {
+        Ok(pattern) => Some(pattern),
+        Err(help) => {
+            let message = format!("`{text}` is not a host name");
+            reader
+                .report(Code::InvalidHost, node.span, message)
+                .help(help);
+            None
         }
     }
-    hosts
 }
 
 /// The error says how to put it right.

@@ -6,7 +6,7 @@ use crate::{
     policy::{
         diagnostic::Code,
         model::{Cidr, Peer},
-        provider::Provider,
+        provider::{Provider, Providers},
         read::{Reader, closest},
         region::Regions,
         source::{Node, Span, Value},
@@ -92,18 +92,7 @@ fn named_providers(
 ) -> Vec<Arc<Provider>> {
     let mut found = Vec::new();
     for item in reader.list(node, "`providers`") {
-        let Some(name) = reader.text(item, "`providers`") else {
-            continue;
-        };
-        let Some(provider) = catalogue.providers.get(name) else {
-            let message = format!("there is no provider `{name}`");
-            let diagnostic = reader.report(Code::UnknownProvider, item.span, message);
-            if let Some(name) = closest(name, catalogue.providers.names()) {
-                diagnostic.help(format!("did you mean `{name}`?"));
-            } else {
-                let names = catalogue.providers.names().collect::<Vec<_>>().join(", ");
-                diagnostic.help(format!("providers: {names}"));
-            }
+        let Some(provider) = provider(reader, item, "`providers`", catalogue.providers) else {
             continue;
         };
         if catalogue.require_dpa
@@ -113,7 +102,7 @@ fn named_providers(
                 .report(Code::AgreementValidity, item.span, notice)
                 .help("write a `Provider` document of this name with its `dpa`");
         }
-        found.push(Arc::clone(provider));
+        found.push(provider);
     }
     found
 }
@@ -256,6 +245,28 @@ fn impossible(reader: &mut Reader<'_>, span: Span, peer: &Peer) {
     reader
         .report(Code::NeverMatches, span, message)
         .help("all fields of a peer must hold; to match either, write two peers");
+}
+
+/// The provider that a node names.
+pub(super) fn provider(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    providers: &Providers,
+) -> Option<Arc<Provider>> {
+    let name = reader.text(node, what)?;
+    let known = providers.get(name);
+    if known.is_none() {
+        let message = format!("there is no provider `{name}`");
+        let diagnostic = reader.report(Code::UnknownProvider, node.span, message);
+        if let Some(name) = closest(name, providers.names()) {
+            diagnostic.help(format!("did you mean `{name}`?"));
+        } else {
+            let names = providers.names().collect::<Vec<_>>().join(", ");
+            diagnostic.help(format!("providers: {names}"));
+        }
+    }
+    known.cloned()
 }
 
 /// Reports a peer none of whose providers says that it processes inside the regions.
