@@ -227,9 +227,9 @@ fn tun(resolver: IpAddr, name: &str, to: SocketAddr) -> anyhow::Result<String> {
             // IPv4 without options, UDP, to port 53.
             if length > 28 && packet[0] == 0x45 && packet[9] == 17 && packet[22..24] == [0, 53] {
                 let answer = made_up(&packet[28..], address)?;
-                device.write_all(&datagram_back(packet, &answer))?;
-                // Nobody may wait any more.
+                // Before the answer, which is delivered at once. Nobody may wait any more.
                 let _ = told.send(());
+                device.write_all(&datagram_back(packet, &answer))?;
             }
         }
     });
