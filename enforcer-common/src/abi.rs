@@ -19,13 +19,13 @@ pub use counters::{Counter, LossCause};
 pub use event::{Event, FlowCount, FlowKey};
 pub use ids::{Atom, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
 pub use image::{
-    CLASS_SLOTS, ClassEntry, Fence, ImageHeader, MatrixEntry, Node, Outcome, PAGE_BYTES,
-    PAGE_WORDS, Page, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    BUCKET_ENTRIES, CLASS_SLOTS, ClassEntry, Fence, ImageHeader, MatrixEntry, Node, Outcome,
+    PAGE_BYTES, PAGE_WORDS, Page, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
-pub use tag::{Stance, Tag};
+pub use tag::{Epoch, Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of maps and programs, as in the object. The kernel truncates at 15 bytes.
 pub mod names {
@@ -45,4 +45,8 @@ pub mod names {
     pub const REPLIES: &str = "REPLIES";
     /// Marks of TCP sockets that were accepted.
     pub const ACCEPTED: &str = "ACCEPTED";
+    /// Element 0 is the [`Epoch`](super::Epoch).
+    pub const EPOCH: &str = "EPOCH";
+    /// [`Mark`](crate::verdict::Mark)s of flows that were allowed in this epoch.
+    pub const ALLOWED: &str = "ALLOWED";
 }

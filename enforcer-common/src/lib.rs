@@ -10,4 +10,5 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod abi;
+pub mod sip;
 pub mod verdict;

@@ -3,13 +3,13 @@
 use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
 use enforcer_common::{
     abi::Proto,
-    verdict::{Decision, Fault, Flow, Reason, Tables, Verdict, decide},
+    verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
     emit,
     flow::{Context, skb},
-    replies,
+    repeats, replies,
     tables::KernelTables,
 };
 
@@ -30,13 +30,13 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    socket_action(settle(ctx, flow))
+    socket_action(settle(ctx, flow, repeats::mark(flow)))
 }
 
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    socket_action(settle(ctx, flow))
+    socket_action(settle(ctx, flow, repeats::mark(flow)))
 }
 
 /// A packet on its way out.
@@ -46,7 +46,14 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
         }
-        Ok(packet) => settle(ctx, &packet.flow(ctx)),
+        Ok(packet) => {
+            let flow = packet.flow(ctx);
+            let mark = repeats::mark(&flow);
+            if repeats::was_allowed(mark) {
+                return KEEP;
+            }
+            settle(ctx, &flow, mark)
+        }
         Err(fault) => unreadable(ctx, fault),
     };
     match decision.verdict {
@@ -73,9 +80,10 @@ fn socket_action(decision: Decision) -> i32 {
 }
 
 #[inline(always)]
-fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
+fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
+    repeats::remember(mark, &decision);
     emit::report(ctx, flow, &decision);
     decision
 }

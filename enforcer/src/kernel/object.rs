@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{attach::HOOKS, build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 8] = [
+pub(super) const MAPS: [&str; 10] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
@@ -25,6 +25,8 @@ pub(super) const MAPS: [&str; 8] = [
     names::DECISIONS,
     names::REPLIES,
     names::ACCEPTED,
+    names::EPOCH,
+    names::ALLOWED,
 ];
 
 /// Loaded programs that are not yet pinned.
@@ -132,7 +134,7 @@ pub(super) struct Maps(PinDir);
 impl Maps {
     /// `None` when nothing is pinned there.
     pub(super) fn open(dir: &PinDir) -> Result<Option<Self>, KernelError> {
-        Ok(dir.map(names::ACCEPTED).exists().then(|| Self(dir.clone())))
+        Ok(dir.map(names::ALLOWED).exists().then(|| Self(dir.clone())))
     }
 
     /// A handle of its own on a map.
