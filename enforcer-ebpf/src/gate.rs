@@ -2,12 +2,12 @@
 
 use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
 use enforcer_common::{
-    abi::Proto,
+    abi::{Ports, Proto},
     verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
-    emit,
+    dns, emit,
     flow::{Context, skb},
     repeats, replies,
     tables::KernelTables,
@@ -30,13 +30,17 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    socket_action(settle(ctx, flow, repeats::mark(flow)))
+    let decision = settle(ctx, flow, repeats::mark(flow));
+    dns::ask(ctx, flow, &decision);
+    socket_action(decision)
 }
 
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    socket_action(settle(ctx, flow, repeats::mark(flow)))
+    let decision = settle(ctx, flow, repeats::mark(flow));
+    dns::ask(ctx, flow, &decision);
+    socket_action(decision)
 }
 
 /// A packet on its way out.
@@ -46,13 +50,17 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
         }
+        Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
         Ok(packet) => {
             let flow = packet.flow(ctx);
             let mark = repeats::mark(&flow);
-            if repeats::was_allowed(mark) {
+            // Each question to a resolver is to be remembered.
+            if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
                 return KEEP;
             }
-            settle(ctx, &flow, mark)
+            let decision = settle(ctx, &flow, mark);
+            dns::send(ctx, &packet, &decision);
+            decision
         }
         Err(fault) => unreadable(ctx, fault),
     };
@@ -66,7 +74,14 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 /// A packet on its way in: it always passes.
 #[inline(always)]
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
-    replies::remember(ctx);
+    let socket = ctx.socket();
+    if !socket.is_null() {
+        // SAFETY: the socket is the context's.
+        unsafe {
+            replies::remember(ctx, socket);
+            dns::receive(ctx, socket);
+        }
+    }
     KEEP
 }
 
@@ -93,10 +108,17 @@ fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
 fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
     let tables = KernelTables(ctx);
     let flow = skb::unreadable(ctx);
-    let decision = match tables.tag(&flow) {
-        Some(_) => Decision::fault(fault),
-        None => Decision::because(Verdict::Allow, Reason::Untagged),
-    };
+    if tables.tag(&flow).is_some() {
+        return refuse(ctx, &flow, fault);
+    }
+    let decision = Decision::because(Verdict::Allow, Reason::Untagged);
     emit::report(ctx, &flow, &decision);
+    decision
+}
+
+#[inline(always)]
+fn refuse(ctx: &SkBuffContext, flow: &Flow, fault: Fault) -> Decision {
+    let decision = Decision::fault(fault);
+    emit::report(ctx, flow, &decision);
     decision
 }

@@ -25,9 +25,10 @@ pub fn locate<P: Pages>(pages: &P, header: &Page, family: Family) -> Result<Atom
     }
 }
 
+/// What stands in an index of 64-bit numbers, the first halves of addresses or hashes of names.
 /// From the index down: 16 bits, then 8 with each inner node, then a bucket for the rest.
 #[inline(always)]
-fn descend<P: Pages>(pages: &P, index: u32, bits: u64) -> Result<Atom, Fault> {
+pub(super) fn descend<P: Pages>(pages: &P, index: u32, bits: u64) -> Result<Atom, Fault> {
     let mut node = page(pages, index)?.word((bits >> 48) as u16);
     let mut rest = bits << 16;
     // 48 bits are left and an inner node takes 8.

@@ -56,6 +56,6 @@ impl Decision {
             self.reason,
             Reason::Rule | Reason::Released | Reason::Untagged
         );
-        by_tables && self.verdict == Verdict::Allow && !self.would_deny
+        by_tables && self.verdict == Verdict::Allow && !self.would_deny && !self.by_name
     }
 }

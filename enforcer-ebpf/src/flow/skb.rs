@@ -23,6 +23,10 @@ pub struct Packet {
     pub proto: Proto,
     /// Destination port.
     pub ports: Ports,
+    /// Source port; 0 where the packet does not carry one.
+    pub source: Port,
+    /// Where the payload of the IP packet starts.
+    pub payload: usize,
     /// Neighbour or multicast listener discovery that cannot leave the link.
     pub housekeeping: bool,
 }
@@ -87,6 +91,25 @@ fn short_head(ctx: &SkBuffContext) -> Result<[u8; V4_HEAD], Fault> {
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
 
+/// The source address.
+#[inline(always)]
+pub fn source_address(ctx: &SkBuffContext) -> Option<Addr> {
+    source(ctx).ok()
+}
+
+/// The destination address.
+#[inline(always)]
+pub fn destination_address(ctx: &SkBuffContext) -> Option<Addr> {
+    destination(ctx).ok()
+}
+
+/// Where the payload of the TCP segment at `at` starts (RFC 9293, 3.1).
+#[inline(always)]
+pub fn tcp_payload(ctx: &SkBuffContext, at: usize) -> Option<usize> {
+    let offset: u8 = load(ctx, at + 12).ok()?;
+    Some(at + usize::from(offset >> 4) * 4)
+}
+
 /// The source alone.
 #[inline(always)]
 fn source(ctx: &SkBuffContext) -> Result<Addr, Fault> {
@@ -149,15 +172,22 @@ impl Packet {
     }
 }
 
-/// What is known of the destination port, `port` being the bytes where it would be.
+/// The source port, and what is known of the destination port, `ports` being the bytes where they
+/// would be.
 #[inline(always)]
-fn ports(proto: Proto, later_fragment: bool, port: Result<[u8; 2], Fault>) -> Result<Ports, Fault> {
+fn ports(
+    proto: Proto,
+    later_fragment: bool,
+    ports: Result<[u8; 4], Fault>,
+) -> Result<(Port, Ports), Fault> {
     if later_fragment {
-        Ok(Ports::UNKNOWN)
+        Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        Ok(Ports::is(Port(u16::from_be_bytes(port?))))
+        let [a, b, c, d] = ports?;
+        let port = |high, low| Port(u16::from_be_bytes([high, low]));
+        Ok((port(a, b), Ports::is(port(c, d))))
     } else {
-        Ok(Ports::ABSENT)
+        Ok((Port(0), Ports::ABSENT))
     }
 }
 
@@ -174,15 +204,18 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> 
         }
     }
     let proto = Proto(head[9]);
-    let port = if header_bytes == V4_HEADER {
-        Ok([head[22], head[23]])
+    let bytes = if header_bytes == V4_HEADER {
+        Ok([head[20], head[21], head[22], head[23]])
     } else {
-        load(ctx, header_bytes + 2)
+        load(ctx, header_bytes)
     };
+    let (source, ports) = ports(proto, is_later_fragment(head), bytes)?;
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
-        ports: ports(proto, is_later_fragment(head), port)?,
+        ports,
+        source,
+        payload: header_bytes,
         housekeeping: false,
     })
 }
@@ -314,10 +347,14 @@ fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
     {
         let mut dst = [0; 16];
         dst.copy_from_slice(&head[24..V6_HEADER]);
+        let bytes = [head[40], head[41], head[42], head[43]];
+        let (source, ports) = ports(Proto(next), false, Ok(bytes))?;
         return Ok(Packet {
             dst: Addr::from_v6(dst),
             proto: Proto(next),
-            ports: Ports::is(Port(u16::from_be_bytes([head[42], head[43]]))),
+            ports,
+            source,
+            payload: V6_HEADER,
             housekeeping: false,
         });
     }
@@ -328,10 +365,13 @@ fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
         later_fragment,
     } = payload;
     let dst = Addr::from_v6(load(ctx, 24)?);
+    let (source, ports) = ports(proto, later_fragment, load(ctx, at))?;
     Ok(Packet {
         dst,
         proto,
-        ports: ports(proto, later_fragment, load(ctx, at + 2))?,
+        ports,
+        source,
+        payload: at,
         housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
     })
 }

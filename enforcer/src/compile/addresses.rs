@@ -18,9 +18,9 @@ pub(super) struct Tables {
 pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
     let v4 = partition.v4.iter();
     let v4 = v4.map(|&(start, atom)| (u64::from(start) << 32, atom));
-    let v4_index = index(arena, &v4.collect());
+    let v4_index = write_index(arena, &v4.collect());
     let (upper, tail) = split(&partition.v6);
-    let v6_index = index(arena, &upper);
+    let v6_index = write_index(arena, &upper);
     Tables {
         v4_index,
         v6_index,
@@ -28,8 +28,8 @@ pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
     }
 }
 
-/// A node for each /16, from ranges of the first 64 bits of an address.
-fn index(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> u8 {
+/// An index of 64-bit numbers: the first halves of addresses, or hashes of names. Its page.
+pub(super) fn write_index(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> u8 {
     let nodes: Vec<u32> = by_prefix(
         ranges,
         1 << 16,
