@@ -2,6 +2,7 @@
 
 /// SipHash-1-3 (Aumasson and Bernstein, 2012), fed a word at a time. A message has no length of its
 /// own: who hashes messages of several lengths keeps them apart by `domain`.
+#[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Sip([u64; 4]);
 

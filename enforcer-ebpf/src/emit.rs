@@ -5,6 +5,7 @@ use core::arch::asm;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
     abi::{Counter, FlowCount, FlowKey, Port, RuleId},
+    opaque::opaque,
     verdict::{Decision, Flow, Reason, Verdict},
 };
 
@@ -43,20 +44,18 @@ fn count_rule(decision: &Decision) {
     } else {
         RuleId::NONE
     };
-    let mut column: u64 = match decision.verdict {
+    let column: u64 = match decision.verdict {
         Verdict::Allow if decision.would_deny => 2,
         Verdict::Allow => 0,
         Verdict::Deny | Verdict::Hold => 1,
     };
-    // The optimiser makes arithmetic of a flag that the verifier takes for any byte: hide where the
-    // column came from, so that the comparison stays.
-    // SAFETY: copies a register onto itself.
-    unsafe { asm!("{0} = {0}", inout(reg) column, options(pure, nomem, nostack)) };
+    // What the optimiser knows of the column, the verifier may have lost on the way.
+    let column = opaque(column) as usize & 3;
     if column < 3
         && let Some(cells) = DECISIONS.get_ptr_mut(row.0.into())
     {
         // SAFETY: the column is one of three.
-        let cell = unsafe { cells.cast::<u64>().add(column as usize) };
+        let cell = unsafe { cells.cast::<u64>().add(column) };
         if column == 0 {
             tick(cell);
         } else {

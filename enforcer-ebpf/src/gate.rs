@@ -116,7 +116,8 @@ fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
     decision
 }
 
-#[inline(always)]
+/// Out of line, for it is rare.
+#[inline(never)]
 fn refuse(ctx: &SkBuffContext, flow: &Flow, fault: Fault) -> Decision {
     let decision = Decision::fault(fault);
     emit::report(ctx, flow, &decision);

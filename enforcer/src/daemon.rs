@@ -8,6 +8,8 @@ pub mod context;
 pub mod exec;
 pub mod explain;
 #[cfg(feature = "kernel")]
+mod interfaces;
+#[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
 mod renewal;

@@ -8,27 +8,31 @@ mod build;
 mod counters;
 mod epoch;
 mod error;
+mod interfaces;
 mod object;
 #[cfg(feature = "parity")]
 mod parity;
 mod pins;
 mod publish;
 mod refusal;
+mod resolved;
 mod ring;
 mod tags;
+mod take;
 mod traces;
 
 use std::path::Path;
 
 use enforcer_common::{
-    abi::{CgroupId, Stance, Tag},
-    names::Seed,
+    abi::{CgroupId, Holder, Stance, Tag},
+    names::{NameKey, Seed},
 };
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
+pub use interfaces::Interfaces;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
 pub use parity::PARITY_OBJECT;
@@ -37,7 +41,10 @@ pub use refusal::Refusal;
 pub use ring::EventRing;
 pub use traces::Traces;
 
-use self::{attach::Links, epoch::EpochSlot, object::Maps, publish::ImageSlot, tags::Tags};
+use self::{
+    attach::Links, epoch::EpochSlot, object::Maps, publish::ImageSlot, resolved::ResolvedNames,
+    tags::Tags,
+};
 use crate::compile::Image;
 
 /// Programs in force for one instance.
@@ -47,6 +54,7 @@ pub struct Enforcement {
     tags: Tags,
     epoch: EpochSlot,
     flows: Flows,
+    resolved: ResolvedNames,
     maps: Maps,
     adopted: bool,
 }
@@ -78,12 +86,14 @@ impl Enforcement {
         let tags = Tags::new(&mut maps)?;
         let epoch = EpochSlot::new(&mut maps)?;
         let flows = Flows::new(&mut maps)?;
+        let resolved = ResolvedNames::new(&mut maps)?;
         Ok(Self {
             dir,
             image,
             tags,
             epoch,
             flows,
+            resolved,
             maps,
             adopted,
         })
@@ -116,6 +126,14 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
         self.image.in_force()
+    }
+
+    /// The names that a workload knows of an address at a moment of `CLOCK_BOOTTIME` in nanoseconds.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn names_of(&self, holder: &Holder, now_ns: u64) -> Result<Vec<NameKey>, KernelError> {
+        self.resolved.names_of(holder, now_ns)
     }
 
     /// The seed of the names of the image in force: what the kernel noted of names is only found by an
@@ -192,6 +210,24 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn tags(&self) -> Result<Vec<(CgroupId, Tag)>, KernelError> {
         self.tags.all()
+    }
+
+    /// Believes DNS answers that come by these interfaces, and by no others of their namespace.
+    ///
+    /// # Errors
+    /// The map is full or cannot be written.
+    pub fn trust(&mut self, interfaces: &Interfaces) -> Result<(), KernelError> {
+        self.resolved.trust(interfaces.netns, &interfaces.devices)
+    }
+
+    /// Removes names of addresses that are over, and those of workloads without a tag, every ten
+    /// seconds. `now_ns` is `CLOCK_BOOTTIME`.
+    ///
+    /// # Errors
+    /// A map cannot be read or written.
+    pub fn expire_names(&mut self, now_ns: u64) -> Result<(), KernelError> {
+        let Self { resolved, tags, .. } = self;
+        resolved.expire(now_ns, |cgroup| !matches!(tags.get(cgroup), Ok(None)))
     }
 
     /// The ring of events. Only one reader sees each event.

@@ -126,6 +126,8 @@ impl ImageHeader {
     pub const FENCES: u16 = u16::MAX - TAIL_PAGES * 4 + 1;
 }
 
+const _: () = assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= ImageHeader::NAME_INDEX);
+
 /// Most entries of a bucket of addresses: two cache lines. More become an inner node.
 pub const BUCKET_ENTRIES: u8 = 16;
 
@@ -251,11 +253,18 @@ impl Outcome {
         Self::MARK | deny | audit | u32::from(self.rule.0)
     }
 
+    /// Whether a word is an outcome.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_outcome(word: u32) -> bool {
+        word & Self::MARK != 0
+    }
+
     /// Reads a word; `None` when it is not an outcome.
     #[inline(always)]
     #[must_use]
     pub fn unpack(word: u32) -> Option<Self> {
-        if word & Self::MARK == 0 {
+        if !Self::is_outcome(word) {
             return None;
         }
         Some(Self {
@@ -315,11 +324,31 @@ impl MatrixEntry {
         if let Some(chain) = Chain::unpack(word) {
             return Self::Chain(chain);
         }
+        let (page, offset, steps) = Self::list_place(word);
         Self::List {
-            page: (word >> 23) as u8,
-            offset: (word >> 7) as u16,
-            steps: (word >> 2) as u8 & 31,
+            page,
+            offset,
+            steps,
         }
+    }
+
+    /// Whether a word that is not an [`Outcome`] names a list. In plain numbers, for what another
+    /// variant leaves undefined the verifier refuses.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_list(word: u32) -> bool {
+        word & 3 == 0
+    }
+
+    /// Page, offset and steps of a [list](Self::List).
+    #[inline(always)]
+    #[must_use]
+    pub fn list_place(word: u32) -> (u8, u16, u8) {
+        (
+            (word >> 23) as u8,
+            (word >> 7) as u16,
+            (word >> 2) as u8 & 31,
+        )
     }
 }
 

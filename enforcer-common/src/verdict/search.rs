@@ -4,23 +4,10 @@
 //! limit of a million instructions. So the comparison becomes arithmetic, and the optimiser is kept
 //! from turning it back into a branch.
 
-use crate::abi::{BUCKET_ENTRIES, Page};
-
-/// Hides where `value` came from, so that the optimiser cannot make a branch of it.
-#[inline(always)]
-fn opaque(value: u64) -> u64 {
-    #[cfg(target_arch = "bpf")]
-    {
-        let mut value = value;
-        // One instruction, for an empty sequence leaves two line records at one offset, which the
-        // verifier refuses.
-        // SAFETY: copies a register onto itself.
-        unsafe { core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack)) };
-        value
-    }
-    #[cfg(not(target_arch = "bpf"))]
-    value
-}
+use crate::{
+    abi::{BUCKET_ENTRIES, Page},
+    opaque::opaque,
+};
 
 /// 1 when `a <= b`, else 0.
 #[inline(always)]

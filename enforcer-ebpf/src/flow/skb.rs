@@ -6,11 +6,12 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
     verdict::{Fault, Flow},
 };
 
 use super::{Context, UNKNOWN};
+use crate::names;
 
 /// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
@@ -172,18 +173,17 @@ impl Packet {
     }
 }
 
-/// The source port, and what is known of the destination port, `ports` being the bytes where they
-/// would be.
+/// The source port, and what is known of the destination port; `word` is what lies where they would
+/// be, as [`load_word`] gives it.
 #[inline(always)]
-fn ports(
-    proto: Proto,
-    later_fragment: bool,
-    ports: Result<[u8; 4], Fault>,
-) -> Result<(Port, Ports), Fault> {
+fn ports(proto: Proto, later_fragment: bool, word: u64) -> Result<(Port, Ports), Fault> {
     if later_fragment {
         Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        let [a, b, c, d] = ports?;
+        if word == UNREADABLE {
+            return Err(Fault::BadPacket);
+        }
+        let [a, b, c, d] = (word as u32).to_ne_bytes();
         let port = |high, low| Port(u16::from_be_bytes([high, low]));
         Ok((port(a, b), Ports::is(port(c, d))))
     } else {
@@ -204,12 +204,12 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> 
         }
     }
     let proto = Proto(head[9]);
-    let bytes = if header_bytes == V4_HEADER {
-        Ok([head[20], head[21], head[22], head[23]])
+    let word = if header_bytes == V4_HEADER {
+        word_of([head[20], head[21], head[22], head[23]])
     } else {
-        load(ctx, header_bytes)
+        load_word(ctx, header_bytes)
     };
-    let (source, ports) = ports(proto, is_later_fragment(head), bytes)?;
+    let (source, ports) = ports(proto, is_later_fragment(head), word)?;
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
@@ -321,9 +321,11 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
             ROUTING => return faulty(Fault::RoutingHeader),
             _ => return payload.pack(),
         }
-        let Ok([next, length, high, low]) = load::<[u8; 4]>(&ctx, payload.at) else {
+        let word = load_word(&ctx, payload.at);
+        if word == UNREADABLE {
             return faulty(Fault::BadPacket);
-        };
+        }
+        let [next, length, high, low] = (word as u32).to_ne_bytes();
         payload.at += match payload.proto.0 {
             // RFC 4302, 2.2: counted in words, minus two.
             AUTHENTICATION => (usize::from(length) + 2) * 4,
@@ -347,8 +349,8 @@ fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
     {
         let mut dst = [0; 16];
         dst.copy_from_slice(&head[24..V6_HEADER]);
-        let bytes = [head[40], head[41], head[42], head[43]];
-        let (source, ports) = ports(Proto(next), false, Ok(bytes))?;
+        let word = word_of([head[40], head[41], head[42], head[43]]);
+        let (source, ports) = ports(Proto(next), false, word)?;
         return Ok(Packet {
             dst: Addr::from_v6(dst),
             proto: Proto(next),
@@ -365,7 +367,7 @@ fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
         later_fragment,
     } = payload;
     let dst = Addr::from_v6(load(ctx, 24)?);
-    let (source, ports) = ports(proto, later_fragment, load(ctx, at))?;
+    let (source, ports) = ports(proto, later_fragment, load_word(ctx, at))?;
     Ok(Packet {
         dst,
         proto,
@@ -388,6 +390,24 @@ fn is_housekeeping(ctx: &SkBuffContext, dst: Addr, proto: Proto, at: usize) -> b
     let link_multicast = octets[0] == 0xff && octets[1] & 0xf == 2;
     let kind: u8 = load(ctx, at).unwrap_or(0);
     (link_local || link_multicast) && matches!(kind, 130..=137 | 143)
+}
+
+/// Not a word.
+const UNREADABLE: u64 = u64::MAX;
+
+/// Four bytes as they lie, or [`UNREADABLE`]: what a `Result` leaves undefined, the verifier may
+/// meet.
+#[inline(always)]
+fn load_word(ctx: &SkBuffContext, at: usize) -> u64 {
+    match ctx.load::<[u8; 4]>(at) {
+        Ok(bytes) => word_of(bytes),
+        Err(_) => UNREADABLE,
+    }
+}
+
+#[inline(always)]
+fn word_of(bytes: [u8; 4]) -> u64 {
+    u64::from(u32::from_ne_bytes(bytes))
 }
 
 #[inline(always)]
@@ -444,6 +464,26 @@ impl Context for SkBuffContext {
     #[inline(always)]
     fn bytes(&self) -> u64 {
         u64::from(self.skb.len())
+    }
+
+    #[inline(always)]
+    fn peer_mask(&self, flow: &Flow, class: ClassId) -> u64 {
+        if !flow.proto.has_ports() {
+            return 0;
+        }
+        let (hi, lo) = flow.dst.halves();
+        let port = flow.ports.port_or_zero();
+        let class_and_port = u64::from(class.0) << 16 | u64::from(port.0);
+        names::peer_mask(self.skb.skb, hi, lo, class_and_port)
+    }
+
+    #[inline(always)]
+    fn keep_peer(&self, flow: &Flow, workload: CgroupId) {
+        if flow.proto.has_ports() {
+            let (hi, lo) = flow.dst.halves();
+            let port = flow.ports.port_or_zero();
+            names::keep_peer(self.skb.skb, workload.0, hi, lo, u64::from(port.0));
+        }
     }
 
     #[inline(always)]

@@ -18,6 +18,7 @@ pub static ASKERS: SocketMap<u64, { BPF_F_NO_PREALLOC as usize }> = SocketMap::n
 
 /// One question to a resolver.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Asked {
     /// Cookie of the socket: it tells workload, protocol and namespace.
     pub socket: u64,
@@ -106,6 +107,14 @@ pub struct Desk {
     /// Not zero while somebody reads. Packets come in with softirqs off, so nobody else can on this
     /// CPU; this makes sure.
     pub busy: u64,
+    /// What it answers.
+    pub asked: Asked,
+    /// What was asked.
+    pub question: Question,
+    /// Who asked.
+    pub workload: CgroupId,
+    /// Its class.
+    pub class: u64,
     /// The name that is read.
     pub builder: NameKeyBuilder,
     /// The name that was read last.

@@ -8,7 +8,10 @@ use crate::{kernel::PinDir, workloads::Cgroup2};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Removes the programs, tables and links of the instance, those of `exec` included. Nothing else ends
-enforcement: not stopping the daemon, not killing it, not upgrading it.")]
+enforcement: not stopping the daemon, not killing it, not upgrading it.
+
+Example:
+  enforcer detach --instance staging")]
 pub(super) struct DetachArgs {}
 
 pub(super) fn run(_args: &DetachArgs, instance: &str) -> anyhow::Result<ExitCode> {

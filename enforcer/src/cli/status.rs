@@ -15,7 +15,11 @@ use crate::{
 /// `enforcer status`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is.")]
+Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is.
+
+Examples:
+  enforcer status
+  enforcer status --json --instance staging")]
 pub(super) struct StatusArgs {
     /// Print one JSON object
     #[arg(long)]
@@ -24,6 +28,10 @@ pub(super) struct StatusArgs {
 
 /// `enforcer workloads`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enforcer workloads
+  enforcer workloads --json")]
 pub(super) struct WorkloadsArgs {
     /// Print a JSON array
     #[arg(long)]

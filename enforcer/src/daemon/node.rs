@@ -13,16 +13,16 @@ use std::{
 
 use anyhow::Context as _;
 use enforcer_common::{
-    abi::{CgroupId, Tag},
-    names::Seed,
+    abi::{Addr, CgroupId, Holder, Tag},
+    names::{NameKey, Seed},
 };
 
-use super::{reporter::Reporter, seed, settings::Settings};
+use super::{interfaces, reporter::Reporter, seed, settings::Settings};
 use crate::{
     compile::Image,
     events::DaemonEvent,
     geo::GeoSet,
-    kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
+    kernel::{Build, Enforcement, Interfaces, KernelError, Loading, PinDir, Traces},
     policy::{self, Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
@@ -102,6 +102,7 @@ impl Node {
             ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
+        node.trust_interfaces();
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
             Some((policies, geo)) => node.apply(policies, geo, None),
@@ -174,6 +175,7 @@ impl Node {
     /// # Errors
     /// The kernel refuses.
     pub fn rescan(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        self.trust_interfaces();
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
@@ -196,6 +198,12 @@ impl Node {
         self.place(assigned)?;
         self.introduce(reporter.known());
         Ok(())
+    }
+
+    fn trust_interfaces(&mut self) {
+        // Workloads may be there already, and have made devices of their own.
+        let interfaces = Interfaces::without_tunnels_of_processes();
+        interfaces::trust(&mut self.enforcement, interfaces);
     }
 
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
@@ -331,6 +339,22 @@ impl Node {
             }
         }
         Ok(None)
+    }
+
+    /// Names that a workload knows of an address now.
+    ///
+    /// # Errors
+    /// There is no such cgroup, or the names cannot be read.
+    pub fn names_of(
+        &self,
+        workload: &str,
+        addr: Addr,
+        now_ns: u64,
+    ) -> anyhow::Result<Vec<NameKey>> {
+        let workload = self.cgroups.id(workload)?;
+        Ok(self
+            .enforcement
+            .names_of(&Holder { workload, addr }, now_ns)?)
     }
 
     /// Cgroup ids with their paths.

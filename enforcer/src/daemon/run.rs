@@ -31,7 +31,7 @@ use crate::{
         self, Problem, Reloaded,
         server::{Request, Server},
     },
-    events::{DaemonEvent, SinkSpec},
+    events::{DaemonEvent, SinkSpec, clock},
     workloads::{Cgroup2, Scope, Watch},
 };
 
@@ -179,7 +179,10 @@ impl Daemon {
                 }
                 _ = rescan.tick() => self.rescan(),
                 () = renewal::due(self.node.until()) => self.renew(),
-                _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
+                _ = sweep.tick() => {
+                    self.reporter.sweep(self.node.enforcement())?;
+                    self.node.enforcement().expire_names(clock::boottime_ns())?;
+                }
                 Some(request) = asked.recv() => self.answer(request),
             }
         }

@@ -168,6 +168,11 @@ fn fill(
         .into_iter()
         .map(|(name, counter)| labelled((name, counters.get(counter))))
         .collect();
+    let dns = counters.dns().map(|(label, count)| Labelled {
+        name: format!("dns_{label}"),
+        count,
+    });
+    status.counters.extend(dns);
     status.faults = counters.faults().map(labelled).collect();
     status.lost = counters.losses().map(labelled).collect();
     let decision =

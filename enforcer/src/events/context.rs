@@ -44,6 +44,8 @@ pub struct RuleInfo {
     pub file: Arc<Path>,
     /// Line of the rule, from 1.
     pub line: u32,
+    /// The rule allows, and denies this provider: no agreement with it is in force.
+    pub no_agreement: Option<Arc<str>>,
     /// Mode of the policy.
     pub mode: Mode,
     /// `spec.dataCategories` of the policy.

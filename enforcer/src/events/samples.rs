@@ -83,6 +83,7 @@ impl Context for SampleContext {
             rule: "default".into(),
             file: Path::new("policies/llm.yaml").into(),
             line: 14,
+            no_agreement: None,
             mode,
             data_categories: vec!["customer-pii".into()],
             legal_basis: vec!["GDPR-Art-44".into()],

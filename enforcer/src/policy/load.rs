@@ -16,6 +16,7 @@ use super::{
     model::Policy,
     place::Sources,
     provider::Providers,
+    read::closest,
     region::Regions,
     source::{self, Node, Source, Span},
 };
@@ -191,7 +192,7 @@ fn read(
             continue;
         };
         if provider.endpoints.is_empty() {
-            agreements.push((document, provider));
+            agreements.extend(provider.agreement.is_some().then_some((document, provider)));
         } else if names.claim(document, "providers", diagnostics) && !providers.add(provider) {
             let (source, span) = (document.source, document.name_span);
             let message = format!("provider `{}` is built in, and differs", document.name);
@@ -208,7 +209,11 @@ fn read(
             let (source, span) = (document.source, document.name_span);
             let message = format!("there is no provider `{}` to agree with", document.name);
             let error = Diagnostic::at(Code::UnknownProvider, source, span, message);
-            diagnostics.push(error.with_help("add its `endpoints`"));
+            let help = match closest(document.name, providers.names()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "add its `endpoints`".to_owned(),
+            };
+            diagnostics.push(error.with_help(help));
         }
     }
     let mut names = Names::default();

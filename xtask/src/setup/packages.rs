@@ -36,6 +36,11 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("nsenter"),
         why: "tests enter namespaces without remounting /sys",
     },
+    Package {
+        name: Cow::Borrowed("unbound"),
+        brings: Brings::Command("unbound"),
+        why: "tests ask a resolver for names",
+    },
 ];
 
 /// What the bench compares with.

@@ -238,6 +238,8 @@ pub(super) struct OwnViolation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rule_source: Option<Shown<RuleSource<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) no_agreement: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) geo: Option<OwnGeo<'a>>,
     pub(super) run: &'a str,
 }

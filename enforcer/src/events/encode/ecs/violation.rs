@@ -197,6 +197,7 @@ fn own<'a>(violation: &'a Violation, run: &'a str) -> OwnViolation<'a> {
         legal_basis: rule
             .map(|rule| rule.legal_basis.as_slice())
             .unwrap_or_default(),
+        no_agreement: rule.and_then(|rule| rule.no_agreement.as_deref()),
         rule_source: rule.map(|rule| {
             Shown(RuleSource {
                 file: &rule.file,
