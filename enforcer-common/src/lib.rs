@@ -13,4 +13,5 @@
 pub mod abi;
 pub mod names;
 pub mod opaque;
+pub mod sip;
 pub mod verdict;

@@ -8,7 +8,6 @@
 mod answer;
 mod key;
 mod message;
-mod sip;
 
 pub use answer::{
     Alias, Answer, Fixed, MAX_ADDRESSES, MAX_NAMES, MAX_RECORDS, RecordReader, read_fixed,

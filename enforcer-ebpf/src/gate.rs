@@ -2,14 +2,14 @@
 
 use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
 use enforcer_common::{
-    abi::Proto,
-    verdict::{Decision, Fault, Flow, Reason, Tables, Verdict, decide},
+    abi::{Ports, Proto},
+    verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
     dns, emit,
     flow::{Context, skb},
-    replies,
+    repeats, replies,
     tables::KernelTables,
 };
 
@@ -30,7 +30,7 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    let decision = settle(ctx, flow);
+    let decision = settle(ctx, flow, repeats::mark(flow));
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }
@@ -38,7 +38,7 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    let decision = settle(ctx, flow);
+    let decision = settle(ctx, flow, repeats::mark(flow));
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }
@@ -52,7 +52,13 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         }
         Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
         Ok(packet) => {
-            let decision = settle(ctx, &packet.flow(ctx));
+            let flow = packet.flow(ctx);
+            let mark = repeats::mark(&flow);
+            // Each question to a resolver is to be remembered.
+            if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
+                return KEEP;
+            }
+            let decision = settle(ctx, &flow, mark);
             dns::send(ctx, &packet, &decision);
             decision
         }
@@ -89,9 +95,10 @@ fn socket_action(decision: Decision) -> i32 {
 }
 
 #[inline(always)]
-fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
+fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
+    repeats::remember(mark, &decision);
     emit::report(ctx, flow, &decision);
     decision
 }

@@ -6,6 +6,7 @@
 mod attach;
 mod build;
 mod counters;
+mod epoch;
 mod error;
 mod interfaces;
 mod object;
@@ -40,7 +41,10 @@ pub use refusal::Refusal;
 pub use ring::EventRing;
 pub use traces::Traces;
 
-use self::{attach::Links, object::Maps, publish::ImageSlot, resolved::ResolvedNames, tags::Tags};
+use self::{
+    attach::Links, epoch::EpochSlot, object::Maps, publish::ImageSlot, resolved::ResolvedNames,
+    tags::Tags,
+};
 use crate::compile::Image;
 
 /// Programs in force for one instance.
@@ -48,6 +52,7 @@ pub struct Enforcement {
     dir: PinDir,
     image: ImageSlot,
     tags: Tags,
+    epoch: EpochSlot,
     flows: Flows,
     resolved: ResolvedNames,
     maps: Maps,
@@ -79,12 +84,14 @@ impl Enforcement {
     fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
+        let epoch = EpochSlot::new(&mut maps)?;
         let flows = Flows::new(&mut maps)?;
         let resolved = ResolvedNames::new(&mut maps)?;
         Ok(Self {
             dir,
             image,
             tags,
+            epoch,
             flows,
             resolved,
             maps,
@@ -109,7 +116,8 @@ impl Enforcement {
     /// # Errors
     /// The kernel has no room; the old image stays in force.
     pub fn publish(&mut self, image: &Image) -> Result<(), KernelError> {
-        self.image.publish(image)
+        self.image.publish(image)?;
+        self.epoch.end()
     }
 
     /// Number of the image in force and of its classes; `None` when there is none.
@@ -159,7 +167,8 @@ impl Enforcement {
     /// # Errors
     /// The map is full or cannot be written.
     pub fn tag(&mut self, cgroup: CgroupId, tag: Tag) -> Result<(), KernelError> {
-        self.tags.set(cgroup, tag)
+        self.tags.set(cgroup, tag)?;
+        self.epoch.end()
     }
 
     /// Removes the tag of a cgroup that is gone.
@@ -167,7 +176,8 @@ impl Enforcement {
     /// # Errors
     /// The map cannot be written.
     pub fn untag(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
-        self.tags.remove(cgroup)
+        self.tags.remove(cgroup)?;
+        self.epoch.end()
     }
 
     /// Removes the links of a cgroup that is gone.
@@ -183,7 +193,7 @@ impl Enforcement {
     /// # Errors
     /// The map is full or cannot be written.
     pub fn manage(&mut self, cgroup: CgroupId, unknown: Stance) -> Result<(), KernelError> {
-        self.tags.set(cgroup, Tag::standing(unknown))
+        self.tag(cgroup, Tag::standing(unknown))
     }
 
     /// The tag of a cgroup, if it has one of its own.

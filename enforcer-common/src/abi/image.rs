@@ -8,11 +8,10 @@
 //! Page 0 is the header: [`ImageHeader`] words, then the fences of the tail, then the classes.
 //! Every other page belongs to one table:
 //!
-//! * **IPv4 index**: one [`Node`] for each /16. A /16 that is one atom holds it in place; others
-//!   point to a bucket of `rest << 16 | atom` words sorted by `rest`, the low 16 bits.
-//! * **IPv6 index**: one [`Node`] for each /16. A crowded /16 points to an inner node of 256
-//!   [`Node`]s for the next 8 bits, and so on; buckets hold `rest << 16 | atom` double words, where
-//!   `rest` is the next 48 bits.
+//! * **IPv4 index** and **IPv6 index**: one [`Node`] for each /16. A /16 that is one atom holds it in
+//!   place. A crowded one points to an inner node of 256 [`Node`]s for the next 8 bits, and so on;
+//!   others point to a bucket of `rest << 16 | atom` double words sorted by `rest`, the bits not yet
+//!   looked at, from the highest down (48 of them at most; an IPv4 address is followed by zeros).
 //! * **Tail**: [`TailEntry`]s sorted by address, for the /64s that hold more than one atom
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
@@ -129,6 +128,9 @@ impl ImageHeader {
 
 const _: () = assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= ImageHeader::NAME_INDEX);
 
+/// Most entries of a bucket of addresses: two cache lines. More become an inner node.
+pub const BUCKET_ENTRIES: u8 = 16;
+
 /// Most pages the tail may have, and the number of fences (a power of two).
 pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.
@@ -160,20 +162,20 @@ pub struct TailEntry {
 ///
 /// ```text
 /// leaf    atom:16 | unused:14 | 00
-/// bucket  page:8 | offset:16 | steps:5 | unused:1 | 01     offset in entries' units
+/// bucket  page:8 | offset:16 | steps:5 | unused:1 | 01     offset in double words
 /// inner   page:8 | offset:16 | unused:6 | 10               offset in words, of 256 words
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Node {
     /// One atom.
     Leaf(Atom),
-    /// A sorted bucket of `1 << steps` entries.
+    /// A sorted bucket of `1 << steps` entries, at most [`BUCKET_ENTRIES`].
     Bucket {
         /// Page number.
         page: u8,
-        /// First entry: in words for IPv4, in double words for IPv6.
+        /// First entry, in double words.
         offset: u16,
-        /// Binary logarithm of the number of entries, at most 16.
+        /// Binary logarithm of the number of entries.
         steps: u8,
     },
     /// 256 nodes for the next 8 bits.

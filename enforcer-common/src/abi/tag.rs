@@ -20,6 +20,25 @@ pub struct Tag {
 
 const _: () = assert!(size_of::<Tag>() == 16);
 
+/// The time between two changes of what verdicts are made from: of a tag, or of the image in force.
+///
+/// 128 bits drawn at random for each epoch and known to root alone; they are the key of
+/// [`Mark`](crate::verdict::Mark). A change ends the epoch after it was made.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Epoch(pub [u64; 2]);
+
+impl Epoch {
+    /// Before the first one: nothing is remembered.
+    pub const NONE: Self = Self([0; 2]);
+}
+
+impl core::fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Epoch(secret)")
+    }
+}
+
 /// What happens to the flows of a tagged cgroup.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::sip::{Sip, pair};
-use crate::opaque::{forget, opaque};
+use crate::{
+    opaque::{forget, opaque},
+    sip::Sip,
+};
 
 /// Most labels of a wildcard's suffix.
 pub const MAX_SUFFIX_LABELS: usize = 8;
@@ -108,7 +110,7 @@ impl WholeHasher {
     #[inline(always)]
     #[must_use]
     pub fn new(seed: &Seed) -> Self {
-        Self(Sip::new(seed, domain::WHOLE))
+        Self(Sip::new(seed.0, domain::WHOLE))
     }
 
     /// The hash of a name that has ended.
@@ -150,7 +152,7 @@ impl NameKeyBuilder {
     #[must_use]
     pub fn new(seed: &Seed) -> Self {
         Self {
-            label: Sip::new(seed, domain::LABEL),
+            label: Sip::new(seed.0, domain::LABEL),
             whole: WholeHasher::new(seed),
             recent: [0; MAX_SUFFIX_LABELS],
             labels: u64::MAX,
@@ -189,7 +191,7 @@ impl NameHasher for NameKeyBuilder {
         self.whole.boundary(seed);
         self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = self.label.finish();
         self.labels = forget(self.labels.wrapping_add(1), seed.0[0]);
-        self.label = Sip::new(seed, domain::LABEL);
+        self.label = Sip::new(seed.0, domain::LABEL);
     }
 
     #[inline(always)]
@@ -214,6 +216,15 @@ fn lower(byte: u8) -> u64 {
     let letter = byte.wrapping_sub(u64::from(b'A')) & 0xff;
     let is_upper = opaque(letter.wrapping_sub(26) >> 63);
     byte | is_upper << 5
+}
+
+/// Hash of two words, in order.
+#[inline(always)]
+fn pair(seed: &Seed, domain: u64, left: u64, right: u64) -> u64 {
+    let mut sip = Sip::new(seed.0, domain);
+    sip.absorb(left);
+    sip.absorb(right);
+    sip.finish()
 }
 
 #[cfg(test)]

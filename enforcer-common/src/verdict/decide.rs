@@ -72,6 +72,7 @@ pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
 fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
     let key = Segment::key(flow.proto, flow.ports);
     let mut judgement = tables.judge(tag.class, flow.dst, key, Names::UNASKED);
+    let by_name = judgement.outcome == Err(Fault::NoNames);
     // Twice, for the image may change once between the names and their use.
     for _ in 0..2 {
         if judgement.outcome != Err(Fault::NoNames) {
@@ -85,6 +86,7 @@ fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
         Err(fault) => return Decision::fault(fault),
     };
     let mut decision = Decision::ruled(outcome, tag.class, judgement.generation);
+    decision.by_name = by_name;
     if outcome.deny && !judgement.judge_replies && tables.is_reply(flow) {
         decision.verdict = Verdict::Allow;
         decision.reason = Reason::Reply;

@@ -1,6 +1,6 @@
 //! Names of addresses, as an image sees them.
 
-use super::{decision::Fault, locate::locate_prefix, tables::Pages};
+use super::{decision::Fault, locate::descend, tables::Pages};
 use crate::{
     abi::{
         Addr, CHAIN_STEPS, Chain, ClassEntry, ClassId, ImageHeader, NameMask, NameSet, Outcome,
@@ -152,7 +152,7 @@ pub fn name_set<P: Pages>(pages: &P, hash: u64) -> Result<NameSet, Fault> {
     let header = pages.page(0).ok_or(Fault::NoImage)?;
     match header.word(ImageHeader::NAME_INDEX) {
         0 => Ok(NameSet(0)),
-        index => Ok(NameSet(locate_prefix(pages, index, hash)?.0)),
+        index => Ok(NameSet(descend(pages, index, hash)?.0)),
     }
 }
 

@@ -38,8 +38,10 @@ pub struct Packet {
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
 pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
-    // A helper call for each field would cost more than the verdict: one for each header.
-    let head: [u8; V4_HEADER] = load(ctx, 0)?;
+    let head: [u8; V4_HEAD] = match in_place(ctx) {
+        Some(head) => *head,
+        None => short_head(ctx)?,
+    };
     match head[0] >> 4 {
         4 => parse_v4(ctx, &head),
         6 => parse_v6(ctx, head[6]),
@@ -49,8 +51,43 @@ pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
 
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
 const V4_HEADER: usize = 20;
+/// The same and the ports after it.
+const V4_HEAD: usize = V4_HEADER + 4;
 /// Bytes of an IPv6 header (RFC 8200, 3).
 const V6_HEADER: usize = 40;
+/// The same and the ports after it.
+const V6_HEAD: usize = V6_HEADER + 4;
+
+/// The first bytes of the packet, where they lie in one piece: a helper call for each field would
+/// cost more than the verdict.
+#[inline(always)]
+fn in_place<const N: usize>(ctx: &SkBuffContext) -> Option<&[u8; N]> {
+    // SAFETY: the verifier checks every read of the context, and that the bytes lie before the end.
+    unsafe {
+        let start = (*ctx.skb.skb).data as usize;
+        let end = (*ctx.skb.skb).data_end as usize;
+        if start + N > end {
+            None
+        } else {
+            Some(&*(start as *const [u8; N]))
+        }
+    }
+}
+
+/// The head of a packet with nothing after the header, or not in one piece.
+#[inline(always)]
+fn short_head(ctx: &SkBuffContext) -> Result<[u8; V4_HEAD], Fault> {
+    if let Ok(head) = load(ctx, 0) {
+        return Ok(head);
+    }
+    let header: [u8; V4_HEADER] = load(ctx, 0)?;
+    if Proto(header[9]).has_ports() && !is_later_fragment(&header) {
+        return Err(Fault::BadPacket);
+    }
+    let mut head = [0; V4_HEAD];
+    head[..V4_HEADER].copy_from_slice(&header);
+    Ok(head)
+}
 
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
@@ -136,18 +173,13 @@ impl Packet {
     }
 }
 
-/// The source port of a payload at `at`, and what is known of its destination port.
+/// The source port, and what is known of the destination port; `word` is what lies where they would
+/// be, as [`load_word`] gives it.
 #[inline(always)]
-fn ports_at(
-    ctx: &SkBuffContext,
-    proto: Proto,
-    at: usize,
-    later_fragment: bool,
-) -> Result<(Port, Ports), Fault> {
+fn ports(proto: Proto, later_fragment: bool, word: u64) -> Result<(Port, Ports), Fault> {
     if later_fragment {
         Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        let word = load_word(ctx, at);
         if word == UNREADABLE {
             return Err(Fault::BadPacket);
         }
@@ -160,8 +192,7 @@ fn ports_at(
 }
 
 #[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault> {
-    const FRAGMENT_OFFSET: u16 = 0x1fff;
+fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> {
     let header_bytes = usize::from(head[0] & 0xf) * 4;
     if header_bytes < V4_HEADER {
         return Err(Fault::BadPacket);
@@ -172,9 +203,13 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
     }
-    let later_fragment = u16::from_be_bytes([head[6], head[7]]) & FRAGMENT_OFFSET != 0;
     let proto = Proto(head[9]);
-    let (source, ports) = ports_at(ctx, proto, header_bytes, later_fragment)?;
+    let word = if header_bytes == V4_HEADER {
+        word_of([head[20], head[21], head[22], head[23]])
+    } else {
+        load_word(ctx, header_bytes)
+    };
+    let (source, ports) = ports(proto, is_later_fragment(head), word)?;
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
@@ -183,6 +218,13 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault
         payload: header_bytes,
         housekeeping: false,
     })
+}
+
+/// Whether an IPv4 header is that of a fragment other than the first (RFC 791, 3.1).
+#[inline(always)]
+fn is_later_fragment(header: &[u8]) -> bool {
+    const OFFSET: u16 = 0x1fff;
+    u16::from_be_bytes([header[6], header[7]]) & OFFSET != 0
 }
 
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
@@ -302,6 +344,22 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
 
 #[inline(always)]
 fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
+    if Proto(next).has_ports()
+        && let Some(head) = in_place::<V6_HEAD>(ctx)
+    {
+        let mut dst = [0; 16];
+        dst.copy_from_slice(&head[24..V6_HEADER]);
+        let word = word_of([head[40], head[41], head[42], head[43]]);
+        let (source, ports) = ports(Proto(next), false, word)?;
+        return Ok(Packet {
+            dst: Addr::from_v6(dst),
+            proto: Proto(next),
+            ports,
+            source,
+            payload: V6_HEADER,
+            housekeeping: false,
+        });
+    }
     let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
     let Payload {
         proto,
@@ -309,7 +367,7 @@ fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
         later_fragment,
     } = payload;
     let dst = Addr::from_v6(load(ctx, 24)?);
-    let (source, ports) = ports_at(ctx, proto, at, later_fragment)?;
+    let (source, ports) = ports(proto, later_fragment, load_word(ctx, at))?;
     Ok(Packet {
         dst,
         proto,
@@ -342,9 +400,14 @@ const UNREADABLE: u64 = u64::MAX;
 #[inline(always)]
 fn load_word(ctx: &SkBuffContext, at: usize) -> u64 {
     match ctx.load::<[u8; 4]>(at) {
-        Ok(bytes) => u64::from(u32::from_ne_bytes(bytes)),
+        Ok(bytes) => word_of(bytes),
         Err(_) => UNREADABLE,
     }
+}
+
+#[inline(always)]
+fn word_of(bytes: [u8; 4]) -> u64 {
+    u64::from(u32::from_ne_bytes(bytes))
 }
 
 #[inline(always)]
