@@ -70,6 +70,7 @@ fn known() -> Known {
             rule: "default".into(),
             file: Path::new("policies/sovereign-llm.yaml").into(),
             line: 14,
+            no_agreement: None,
             mode: Mode::Enforce,
             data_categories: vec!["customer-pii".into(), "pricing-algorithms".into()],
             legal_basis: vec!["GDPR-Art-44".into(), "NIS2-Art-21".into()],
