@@ -1,6 +1,7 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
 mod class_file;
+mod renew;
 mod tell;
 
 use std::{
@@ -11,14 +12,18 @@ use std::{
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Tag},
+    names::Seed,
+};
 
-use super::{reporter::Reporter, settings::Settings};
+use super::{reporter::Reporter, seed, settings::Settings};
 use crate::{
-    compile::{Image, Input, compile},
+    compile::Image,
+    events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -30,6 +35,7 @@ struct Loaded {
     policies: Vec<Policy>,
     geo: Arc<GeoSet>,
     image: Image,
+    made_at: Minute,
 }
 
 /// What `run` holds.
@@ -42,9 +48,11 @@ pub struct Node {
     classes: Classes,
     loaded: Option<Loaded>,
     generation: u64,
+    seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
+    ended: Vec<DaemonEvent>,
 }
 
 impl Node {
@@ -75,6 +83,10 @@ impl Node {
             }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let seed = match enforcement.name_seed()? {
+            Some(seed) => seed,
+            None => seed::draw().context("draw a seed for names")?,
+        };
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -84,8 +96,10 @@ impl Node {
             enforcement,
             loaded: None,
             generation,
+            seed,
             tags: HashMap::new(),
             last_error: None,
+            ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
         let adopted = node.enforcement.is_adopted();
@@ -151,25 +165,8 @@ impl Node {
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
-        self.generation = loaded.image.generation();
-        self.loaded = Some(loaded);
+        self.replace(loaded);
         self.place(assigned)
-    }
-
-    fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
-        let input = Input {
-            policies: &policies,
-            classes: &self.classes.members(&policies),
-            geo: &geo,
-            nat64: &[],
-            generation: self.generation + 1,
-        };
-        let image = compile(&input)?;
-        Ok(Loaded {
-            policies,
-            geo,
-            image,
-        })
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -194,8 +191,7 @@ impl Node {
             class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
             self.enforcement.publish(&loaded.image)?;
-            self.generation = loaded.image.generation();
-            self.loaded = Some(loaded);
+            self.replace(loaded);
         }
         self.place(assigned)?;
         self.introduce(reporter.known());

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use enforcer_common::abi::Stance;
 use serde::Deserialize;
 
-use crate::{events::SinkSpec, geo::Agreement, kernel::Build};
+pub use super::agreement::AgreementName;
+use crate::{events::SinkSpec, kernel::Build};
 
 /// Settings of `run`. Options add to the lists of the file and win over its single values.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -86,17 +87,6 @@ fn text_of(value: &toml::Value) -> anyhow::Result<String> {
     }
 }
 
-/// See [`Agreement`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum AgreementName {
-    /// An address is in a region only if all databases that know it agree
-    #[default]
-    All,
-    /// One database suffices
-    Any,
-}
-
 /// How unknown cgroups stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -132,15 +122,6 @@ impl Settings {
             sinks.push("-".parse()?);
         }
         Ok(sinks)
-    }
-}
-
-impl From<AgreementName> for Agreement {
-    fn from(name: AgreementName) -> Self {
-        match name {
-            AgreementName::All => Self::All,
-            AgreementName::Any => Self::Any,
-        }
     }
 }
 

@@ -36,6 +36,11 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("nsenter"),
         why: "tests enter namespaces without remounting /sys",
     },
+    Package {
+        name: Cow::Borrowed("openssl"),
+        brings: Brings::Command("openssl"),
+        why: "tests of sinks make certificates",
+    },
 ];
 
 /// What the bench compares with.

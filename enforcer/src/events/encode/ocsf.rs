@@ -234,6 +234,7 @@ fn lifecycle(event: &DaemonEvent) -> (u8, &'static str) {
         DaemonEvent::Detached | DaemonEvent::Stopped => (4, "Stop"),
         DaemonEvent::PoliciesLoaded { .. }
         | DaemonEvent::PoliciesRejected { .. }
+        | DaemonEvent::AgreementEnded { .. }
         | DaemonEvent::DatabaseOld { .. }
         | DaemonEvent::Faults { .. }
         | DaemonEvent::EventsLost { .. }

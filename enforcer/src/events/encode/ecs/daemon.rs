@@ -61,6 +61,9 @@ pub(super) fn headline(event: &DaemonEvent) -> Headline {
         DaemonEvent::PoliciesRejected { .. } => {
             ("configuration", &["change"], "policies-rejected", "failure")
         }
+        DaemonEvent::AgreementEnded { .. } => {
+            ("configuration", &["change"], "agreement-ended", "success")
+        }
         DaemonEvent::DatabaseOld { .. } => {
             ("configuration", &["info"], "geo-database-old", "unknown")
         }
@@ -101,6 +104,9 @@ pub(in crate::events::encode) fn message(event: &DaemonEvent) -> String {
             "new policies refused with {} findings; generation {generation} stays in force",
             diagnostics.len()
         ),
+        DaemonEvent::AgreementEnded {
+            provider, policy, ..
+        } => format!("the agreement with {provider} ended: policy {policy} denies it from now on"),
         DaemonEvent::DatabaseOld {
             database,
             age_days,
@@ -141,6 +147,19 @@ fn write_own(own: &mut Object<'_>, event: &DaemonEvent) {
         } => {
             own.number("generation", *generation);
             own.number("policies", *policies);
+        }
+        DaemonEvent::AgreementEnded {
+            provider,
+            policy,
+            reference,
+            generation,
+        } => {
+            own.number("generation", *generation);
+            own.object("provider", |agreed| {
+                agreed.text("name", provider);
+                agreed.text("policy", policy);
+                agreed.maybe("reference", reference.as_deref());
+            });
         }
         DaemonEvent::DatabaseOld {
             database,
