@@ -222,7 +222,7 @@ pub(super) fn disturbs(char: char) -> bool {
 fn first_special(bytes: &[u8]) -> Option<usize> {
     /// As many as a vector register of any machine takes at once.
     const AT_ONCE: usize = 16;
-    let special = |byte: u8| byte < 0x20 || byte >= 0x80 || byte == b'"' || byte == b'\\';
+    let special = |byte: u8| !(0x20..0x80).contains(&byte) || byte == b'"' || byte == b'\\';
     let mut done = 0;
     for chunk in bytes.chunks(AT_ONCE) {
         if chunk.iter().fold(false, |any, &byte| any | special(byte)) {

@@ -286,13 +286,16 @@ fn broken(error: io::Error) -> SinkError {
     let tls = error
         .get_ref()
         .is_some_and(|inner| inner.is::<rustls::Error>());
-    match error.kind() {
-        _ if tls => SinkError::Tls(error.to_string()),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            SinkError::Silent("the server reads nothing".into())
-        }
-        _ => SinkError::Write(error),
+    if tls {
+        return SinkError::Tls(error.to_string());
     }
+    if matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    ) {
+        return SinkError::Silent("the server reads nothing".into());
+    }
+    SinkError::Write(error)
 }
 
 fn tcp(address: &str) -> io::Result<TcpStream> {
