@@ -41,9 +41,14 @@ pub(super) struct RunArgs {
     /// How unknown cgroups below a managed root stand
     #[arg(long, value_enum)]
     unknown: Option<Unknown>,
-    /// Where events go: - or stdout, file:PATH; repeat for several [default: -]
+    /// Where events go: -, file:PATH, syslog+tls://HOST:PORT, splunk-hec+https://HOST:PORT,
+    /// otlp+https://HOST:PORT, webhook+https://HOST/PATH, with options after a `?` (docs/sinks.md);
+    /// repeat for several [default: -]
     #[arg(long, value_name = "SINK")]
     events: Vec<String>,
+    /// Where events wait for sinks that do not take them [default: /var/lib/enforcer/INSTANCE]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Write every decision of the kernel programs to standard error. For debugging: it is slow, and
     /// under load lines are lost. Programs that trace take the place of the plain ones without a gap,
     /// and stay until `run` is started without this
@@ -60,6 +65,7 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.geo.extend_from_slice(&args.geo);
     settings.cgroup_roots.extend_from_slice(&args.cgroup_root);
     settings.events.extend_from_slice(&args.events);
+    settings.state = args.state.clone().or(settings.state);
     settings.agreement = args.agreement.or(settings.agreement);
     settings.unknown = args.unknown.or(settings.unknown);
     if args.trace_kernel {

@@ -146,6 +146,9 @@ fn print(status: &Status) {
             "sink       {}: {} delivered, {} waiting, {} lost",
             sink.name, sink.delivered, sink.waiting, sink.lost
         );
+        if let (Some(error), "failing") = (&sink.error, sink.state.as_str()) {
+            println!("           fails: {error}");
+        }
     }
     if let Some(error) = &status.last_error {
         println!("error      {error}");

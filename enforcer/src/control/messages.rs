@@ -147,12 +147,30 @@ pub struct DecisionStatus {
 pub struct SinkHealth {
     /// Its name.
     pub name: String,
+    /// `fine`, or `failing`: records wait.
+    #[serde(default)]
+    pub state: String,
+    /// Why it fails, or what it refused last.
+    #[serde(default)]
+    pub error: Option<String>,
     /// Records taken.
     pub delivered: u64,
     /// Records that wait.
     pub waiting: u64,
+    /// Their bytes, in memory or on disk.
+    #[serde(default)]
+    pub waiting_bytes: u64,
     /// Records lost.
     pub lost: u64,
+    /// Of these, those that the receiver will never take.
+    #[serde(default)]
+    pub refused: u64,
+    /// Of these, those whose copy on disk was damaged.
+    #[serde(default)]
+    pub damaged: u64,
+    /// Attempts that failed, by cause.
+    #[serde(default)]
+    pub failures: Vec<Labelled>,
 }
 
 /// Outcome of a reload.

@@ -198,7 +198,7 @@ impl Cage {
         sinks: &[SinkSpec],
         renewal: Renewal,
     ) -> anyhow::Result<Outcome> {
-        let mut reporter = Reporter::new(&mut self.enforcement, known, sinks)?;
+        let mut reporter = Reporter::new(&mut self.enforcement, known, sinks, None)?;
         // From here on a signal is the command's: it must not end what cleans up after it.
         let signals = Signals::new()?;
         match self.spawn(command)? {

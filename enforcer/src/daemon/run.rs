@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -41,6 +41,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(100);
 /// Cgroups are looked at again even without notice.
 const RESCAN: Duration = Duration::from_secs(10);
+/// How often the daemon tells what it has counted.
+const BEAT: Duration = Duration::from_secs(60);
 
 /// Runs until a signal ends it. Enforcement goes on after that.
 ///
@@ -61,12 +63,16 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
     }
     let sinks = settings.sinks()?;
+    let state = settings
+        .state
+        .clone()
+        .unwrap_or_else(|| Path::new("/var/lib/enforcer").join(instance));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, &sinks, instance)?.attend().await
+        Daemon::new(node, &sinks, &state, instance)?.attend().await
     })
 }
 
@@ -95,10 +101,15 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(mut node: Node, sinks: &[SinkSpec], instance: &str) -> anyhow::Result<Self> {
+    fn new(
+        mut node: Node,
+        sinks: &[SinkSpec],
+        state: &Path,
+        instance: &str,
+    ) -> anyhow::Result<Self> {
         let mut known = Known::default();
         node.introduce(&mut known);
-        let mut reporter = Reporter::new(node.enforcement(), known, sinks)?;
+        let mut reporter = Reporter::new(node.enforcement(), known, sinks, Some(state))?;
         reporter.tell(node.started());
         if node.last_error().is_some() {
             reporter.tell(node.reloaded());
@@ -149,6 +160,8 @@ impl Daemon {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rescan = interval(RESCAN);
         rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         eprintln!("enforcer: ready");
         loop {
             tokio::select! {
@@ -178,6 +191,7 @@ impl Daemon {
                     self.rescan();
                 }
                 _ = rescan.tick() => self.rescan(),
+                _ = beat.tick() => self.reporter.beat(self.node.enforcement())?,
                 () = renewal::due(self.node.until()) => self.renew(),
                 _ = sweep.tick() => {
                     self.reporter.sweep(self.node.enforcement())?;

@@ -10,6 +10,7 @@ use crate::{
         Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
         SinkHealth, Status, Workload,
     },
+    events::sinks::FailureCause,
     kernel::{Build, Enforcement, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
@@ -58,13 +59,31 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
         .pipeline()
         .status()
         .map(|sink| SinkHealth {
-            name: sink.sink.to_string(),
+            name: sink.sink,
+            state: sink.state.as_str().to_owned(),
+            error: sink.error,
             delivered: sink.delivered,
             waiting: sink.waiting,
+            waiting_bytes: sink.waiting_bytes,
             lost: sink.lost,
+            refused: sink.refused,
+            damaged: sink.damaged,
+            failures: FailureCause::ALL
+                .iter()
+                .zip(sink.failures)
+                .filter(|(_, count)| *count > 0)
+                .map(|((_, name), count)| labelled(name, count))
+                .collect(),
         })
         .collect();
     status
+}
+
+fn labelled(name: &str, count: u64) -> Labelled {
+    Labelled {
+        name: name.to_owned(),
+        count,
+    }
 }
 
 /// What the pins tell while no daemon runs.
@@ -153,10 +172,6 @@ fn fill(
     };
     status.maps = memory.into_iter().map(map).collect();
     let counters = enforcement.counters()?;
-    let labelled = |(name, count): (&str, u64)| Labelled {
-        name: name.to_owned(),
-        count,
-    };
     let plain = [
         ("untagged", Counter::Untagged),
         ("passed", Counter::Passed),
@@ -166,15 +181,20 @@ fn fill(
     ];
     status.counters = plain
         .into_iter()
-        .map(|(name, counter)| labelled((name, counters.get(counter))))
+        .map(|(name, counter)| labelled(name, counters.get(counter)))
         .collect();
-    let dns = counters.dns().map(|(label, count)| Labelled {
-        name: format!("dns_{label}"),
-        count,
-    });
+    status.faults = counters
+        .faults()
+        .map(|(name, count)| labelled(name, count))
+        .collect();
+    status.lost = counters
+        .losses()
+        .map(|(name, count)| labelled(name, count))
+        .collect();
+    let dns = counters
+        .dns()
+        .map(|(name, count)| labelled(&format!("dns_{name}"), count));
     status.counters.extend(dns);
-    status.faults = counters.faults().map(labelled).collect();
-    status.lost = counters.losses().map(labelled).collect();
     let decision =
         |(rule, count): &(enforcer_common::abi::RuleId, crate::kernel::DecisionCount)| {
             DecisionStatus {

@@ -101,6 +101,19 @@ pub enum WorkloadKind {
     Exec,
 }
 
+impl WorkloadKind {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pod { .. } => "pod",
+            Self::SystemdUnit => "systemd-unit",
+            Self::Cgroup => "cgroup",
+            Self::Exec => "exec",
+        }
+    }
+}
+
 /// What the geo databases in use say of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlaceInfo {

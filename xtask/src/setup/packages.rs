@@ -41,6 +41,11 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("unbound"),
         why: "tests ask a resolver for names",
     },
+    Package {
+        name: Cow::Borrowed("openssl"),
+        brings: Brings::Command("openssl"),
+        why: "tests of sinks make certificates",
+    },
 ];
 
 /// What the bench compares with.

@@ -67,6 +67,49 @@ pub enum DaemonEvent {
         /// How many since the last record of it.
         count: u64,
     },
+    /// The daemon lives, and this is what it has counted.
+    Heartbeat(Heartbeat),
+    /// A sink does not take records; they wait.
+    SinkFailing {
+        /// Its name.
+        sink: String,
+        /// Why.
+        error: String,
+    },
+    /// A sink takes records again.
+    SinkRecovered {
+        /// Its name.
+        sink: String,
+    },
+}
+
+/// What the daemon has counted since it started. A consumer that compares two of them with the
+/// numbers it got between knows what is missing, and where it went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Number of the image in force.
+    pub generation: u64,
+    /// Tagged workloads.
+    pub workloads: u64,
+    /// Events that never reached the daemon, by cause.
+    pub lost: Vec<(&'static str, u64)>,
+    /// Decisions that failed, by fault.
+    pub faults: Vec<(&'static str, u64)>,
+    /// Each sink.
+    pub sinks: Vec<SinkTally>,
+}
+
+/// What a sink has taken since the daemon started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SinkTally {
+    /// Its name.
+    pub sink: String,
+    /// Records that it took.
+    pub delivered: u64,
+    /// Records that wait for it.
+    pub waiting: u64,
+    /// Records that it never got.
+    pub lost: u64,
 }
 
 impl DaemonEvent {
@@ -74,14 +117,37 @@ impl DaemonEvent {
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Started { .. } | Self::Adopted { .. } | Self::PoliciesLoaded { .. } => {
-                Severity::Informational
-            }
+            Self::Started { .. }
+            | Self::Adopted { .. }
+            | Self::PoliciesLoaded { .. }
+            | Self::Heartbeat(_)
+            | Self::SinkRecovered { .. } => Severity::Informational,
             Self::Stopped => Severity::Low,
-            Self::DatabaseOld { .. } | Self::EventsLost { .. } | Self::AgreementEnded { .. } => {
-                Severity::Medium
-            }
+            Self::DatabaseOld { .. }
+            | Self::EventsLost { .. }
+            | Self::AgreementEnded { .. }
+            | Self::SinkFailing { .. } => Severity::Medium,
             Self::Detached | Self::PoliciesRejected { .. } | Self::Faults { .. } => Severity::High,
+        }
+    }
+
+    /// What it counts, and how many.
+    #[must_use]
+    pub fn counted(&self) -> Option<(&'static str, u64)> {
+        match self {
+            Self::Faults { fault, count } => Some((fault, *count)),
+            Self::EventsLost { cause, count } => Some((cause, *count)),
+            Self::Started { .. }
+            | Self::Adopted { .. }
+            | Self::Detached
+            | Self::Stopped
+            | Self::PoliciesLoaded { .. }
+            | Self::PoliciesRejected { .. }
+            | Self::AgreementEnded { .. }
+            | Self::DatabaseOld { .. }
+            | Self::Heartbeat(_)
+            | Self::SinkFailing { .. }
+            | Self::SinkRecovered { .. } => None,
         }
     }
 }
