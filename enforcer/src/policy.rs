@@ -4,6 +4,7 @@
 //! files ─▶ source (text, tree with places) ─▶ read (typed, reports) ─▶ check ─▶ model
 //! ```
 
+mod bundle;
 mod cgroup;
 mod check;
 mod diagnostic;
@@ -15,8 +16,9 @@ mod source;
 
 pub use jiff::civil::Date;
 
+pub use bundle::{Bundle, BundleFile, Document, DocumentId};
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Severity};
-pub use load::{Loaded, load, load_default, load_on};
+pub use load::{Loaded, load, load_default, load_on, load_with};
 pub use model::{
     Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule, Selector,
 };

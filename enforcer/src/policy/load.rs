@@ -9,6 +9,7 @@ use std::{
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
+    bundle::Bundle,
     check::{self, Document, Kind},
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Policy,
@@ -37,6 +38,18 @@ pub struct Loaded {
 /// All findings of all files, warnings too, if any of them is an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
     load_on(paths, today())
+}
+
+/// [`load`] with the files of a bundle beside those of `paths`. All of them are one set: a name that
+/// occurs in both is an error.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(paths: &[PathBuf], bundle: &Bundle) -> Result<Loaded, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let mut sources = source::collect(paths, &mut diagnostics);
+    sources.extend(bundle.sources());
+    load_sources(sources, diagnostics, today())
 }
 
 /// [`load`] as of another day.
