@@ -34,5 +34,8 @@ pub use context::{
 };
 pub use enrich::{Enricher, process::ProcFs};
 pub use pipeline::{Pipeline, SinkStatus};
-pub use record::{DaemonEvent, Facts, Observer, Outcome, Record, Severity, Violation};
+pub use record::{
+    DaemonEvent, Facts, IsolationEvent, IsolationStep, Observer, Outcome, Record, Severity,
+    Violation,
+};
 pub use sinks::{Sink, SinkError, SinkSpec};

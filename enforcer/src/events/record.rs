@@ -12,7 +12,7 @@ use super::context::{Mode, PlaceInfo, RuleInfo, WorkloadInfo};
 
 mod daemon;
 
-pub use daemon::DaemonEvent;
+pub use daemon::{DaemonEvent, IsolationEvent, IsolationStep};
 
 /// One line of the stream, before it has a number.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use super::{
     document::{Agent, DatabaseAge, Document, ECS, Event, Failure, Host, Own, OwnDaemon, Time},
     severity,
 };
-use crate::events::record::DaemonEvent;
+use crate::events::record::{DaemonEvent, IsolationEvent, IsolationStep};
 
 /// What the schema has words for.
 struct Headline {
@@ -36,7 +36,7 @@ pub(super) fn document<'a>(
             category: [category],
             types,
             action,
-            reason: None,
+            reason: isolation(event).map(|event| &*event.reason),
             outcome,
             sequence,
             severity: severity(event.severity()),
@@ -52,6 +52,7 @@ pub(super) fn document<'a>(
             }),
             DaemonEvent::Started { .. }
             | DaemonEvent::Adopted { .. }
+            | DaemonEvent::Isolation(_)
             | DaemonEvent::Detached
             | DaemonEvent::Stopped
             | DaemonEvent::PoliciesLoaded { .. }
@@ -76,6 +77,9 @@ fn headline(event: &DaemonEvent) -> Headline {
     let (category, types, action, outcome): (_, &'static [_], _, _) = match event {
         DaemonEvent::Started { .. } => ("host", &["start"], "enforcement-started", "success"),
         DaemonEvent::Adopted { .. } => ("host", &["start"], "enforcement-adopted", "success"),
+        DaemonEvent::Isolation(event) => {
+            ("configuration", &["change"], event.step.action(), "success")
+        }
         DaemonEvent::Detached => ("host", &["end"], "enforcement-detached", "success"),
         DaemonEvent::Stopped => ("host", &["info"], "daemon-stopped", "success"),
         DaemonEvent::PoliciesLoaded { .. } => {
@@ -105,6 +109,26 @@ fn message(event: &DaemonEvent) -> String {
         }
         DaemonEvent::Adopted { generation } => {
             format!("took over enforcement with generation {generation} in force")
+        }
+        DaemonEvent::Isolation(event) => {
+            let IsolationEvent {
+                step,
+                workload,
+                reason,
+                by,
+                until,
+            } = event;
+            let by = by
+                .as_deref()
+                .map(|by| format!(" by {by}"))
+                .unwrap_or_default();
+            match step {
+                IsolationStep::Begun => {
+                    format!("{workload} is isolated{by} until {until}: {reason}")
+                }
+                IsolationStep::Released => format!("the isolation of {workload} was ended{by}"),
+                IsolationStep::Expired => format!("the isolation of {workload} is over"),
+            }
         }
         DaemonEvent::Detached => "enforcement ended on request".into(),
         DaemonEvent::Stopped => "the daemon stops; enforcement goes on".into(),
@@ -136,6 +160,14 @@ fn message(event: &DaemonEvent) -> String {
     }
 }
 
+fn isolation(event: &DaemonEvent) -> Option<&IsolationEvent> {
+    if let DaemonEvent::Isolation(event) = event {
+        Some(event)
+    } else {
+        None
+    }
+}
+
 fn own<'a>(event: &'a DaemonEvent, run: &'a str) -> OwnDaemon<'a> {
     let none = OwnDaemon {
         run,
@@ -146,6 +178,10 @@ fn own<'a>(event: &'a DaemonEvent, run: &'a str) -> OwnDaemon<'a> {
         | DaemonEvent::Adopted { generation }
         | DaemonEvent::PoliciesRejected { generation, .. } => OwnDaemon {
             generation: Some(*generation),
+            ..none
+        },
+        DaemonEvent::Isolation(event) => OwnDaemon {
+            workload: Some(&event.workload),
             ..none
         },
         DaemonEvent::Detached | DaemonEvent::Stopped => none,

@@ -260,6 +260,8 @@ pub(super) struct OwnGeo<'a> {
 #[derive(Default, Serialize)]
 pub(super) struct OwnDaemon<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) workload: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) generation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) policies: Option<u32>,
