@@ -1,19 +1,29 @@
 //! The composition root: the only room, with the command line, that knows both lines.
 
 #[cfg(feature = "kernel")]
+pub mod alone;
+#[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]
+mod exceptions;
+#[cfg(feature = "kernel")]
 pub mod exec;
 pub mod explain;
+#[cfg(feature = "kernel")]
+pub mod isolations;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
 pub mod reporter;
 #[cfg(feature = "kernel")]
+pub mod revisions;
+#[cfg(feature = "kernel")]
 pub mod run;
 #[cfg(feature = "kernel")]
 pub mod settings;
+#[cfg(feature = "kernel")]
+mod state_file;
 #[cfg(feature = "kernel")]
 pub mod status;
 #[cfg(feature = "kernel")]
