@@ -12,6 +12,7 @@ mod ids;
 mod image;
 #[cfg(feature = "user")]
 mod pod;
+mod socket_tag;
 mod tag;
 
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
@@ -20,8 +21,9 @@ pub use event::{Event, FlowCount, FlowKey};
 pub use ids::{Atom, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
 pub use image::{
     CLASS_SLOTS, ClassEntry, Fence, ImageHeader, MatrixEntry, Node, Outcome, PAGE_BYTES,
-    PAGE_WORDS, Page, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    PAGE_WORDS, Page, SOCKET_TAGS_PER_PAGE, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
+pub use socket_tag::SocketTag;
 pub use tag::{Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.

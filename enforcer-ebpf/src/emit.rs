@@ -140,7 +140,7 @@ fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now
 }
 
 #[inline(always)]
-fn count(counter: u32) {
+pub fn count(counter: u32) {
     if let Some(cell) = COUNTERS.get_ptr_mut(counter) {
         add(cell, 1);
     }

@@ -8,9 +8,9 @@ use enforcer_common::{
 
 use crate::{
     emit,
-    flow::{Context, skb},
+    flow::{Context, skb, socket_tag},
     replies,
-    tables::KernelTables,
+    tables::{self, KernelTables},
 };
 
 /// Return values of `cgroup_sock_addr` programs: 0 is `EPERM`.
@@ -30,7 +30,11 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    socket_action(settle(ctx, flow))
+    let decision = settle(ctx, flow);
+    if matches!(decision.verdict, Verdict::Allow) && matches!(decision.reason, Reason::Rule) {
+        socket_tag::apply(ctx, flow.dst, tables::socket_tag(decision.class));
+    }
+    socket_action(decision)
 }
 
 /// `sendmsg` and `sendto` of unconnected sockets.

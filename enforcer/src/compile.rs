@@ -17,7 +17,9 @@ mod partition;
 mod predicates;
 mod provenance;
 
-use enforcer_common::abi::{CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, RuleId};
+use enforcer_common::abi::{
+    CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, RuleId, SocketTag,
+};
 
 pub use diff::{Comparison, Difference, Extent, Version};
 pub use image::{Image, Usage};
@@ -130,6 +132,7 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
     let mut header = Header::of(pages, input, &tables, partition.atoms());
     header.append_matrix(&lists);
     header.append_tail(&tables.tail);
+    header.append_socket_tags(&socket_tags(input));
     for (number, class) in input.classes.iter().enumerate() {
         let judge = |&policy: &usize| input.policies[policy].replies == Replies::Judge;
         let entry = ClassEntry {
@@ -143,6 +146,17 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
         partition.usage(),
         lists.usage(),
     ))
+}
+
+/// For each class: of its policies, the first by name that says something, for mark and DSCP each.
+fn socket_tags(input: &Input<'_>) -> Vec<SocketTag> {
+    let of_class = |class: &Vec<usize>| {
+        let mut policies: Vec<&Policy> = class.iter().map(|&it| &input.policies[it]).collect();
+        policies.sort_by(|a, b| a.name.cmp(&b.name));
+        let tags = policies.into_iter().map(|policy| policy.tag);
+        tags.fold(SocketTag::NONE, SocketTag::or)
+    };
+    input.classes.iter().map(of_class).collect()
 }
 
 fn check_counts(input: &Input<'_>) -> Result<(), CompileError> {

@@ -14,7 +14,7 @@ use enforcer::{
     },
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Nat64Prefix, Port, Ports, Proto},
+    abi::{Addr, CgroupId, Hook, Nat64Prefix, Port, Ports, Proto, SocketTag},
     verdict::{Flow, Verdict},
 };
 
@@ -275,6 +275,7 @@ fn policy(name: &str, mode: Mode, default: Action, rules: Vec<Rule>) -> Policy {
         default,
         default_at: somewhere(),
         replies: Replies::Judge,
+        tag: SocketTag::NONE,
         rules,
     }
 }

@@ -77,6 +77,27 @@ pub fn decide(policies: &[&Policy], geo: &GeoSet, nat64: &[Nat64Prefix], flow: &
     }
 }
 
+/// Decides a flow of a workload that is isolated: it passes if it is to loopback, or if the exceptions
+/// allow it and so do the policies.
+#[must_use]
+pub fn decide_isolated(
+    policies: &[&Policy],
+    exceptions: Option<&Policy>,
+    geo: &GeoSet,
+    nat64: &[Nat64Prefix],
+    flow: &Flow,
+) -> Verdict {
+    let Some(exceptions) = exceptions else {
+        return if Address::new(flow.dst).is_loopback() {
+            Verdict::Allow
+        } else {
+            Verdict::Deny
+        };
+    };
+    let open = decide(&[exceptions], geo, nat64, flow).verdict;
+    open.max(decide(policies, geo, nat64, flow).verdict)
+}
+
 /// Every policy must allow.
 fn decide_address(policies: &[&Policy], geo: &GeoSet, address: Address, flow: &Flow) -> Answer {
     let says: Vec<(&Policy, Option<&Rule>, Action)> = policies

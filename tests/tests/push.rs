@@ -1,6 +1,12 @@
 //! Policies that are pushed: all or nothing, remembered, and taken back.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
+    path::Path,
+    thread,
+};
 
 use enforcer_tests::lab::{Cgroup, Held, Node, Peer, Probe, World, assert_fields, assert_there};
 use serde_json::{Value, json};
@@ -210,6 +216,35 @@ fn directories_and_pushes_stand_side_by_side() {
     );
 }
 
+/// `GET /v1/status` over the socket of an instance, as a user; the head of the answer.
+fn status_as(node: &Node, user: u32) -> String {
+    let socket = format!("/run/enforcer/{}.sock", node.instance.name());
+    // The mode alone keeps others out; this is about what holds behind it.
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).expect("a socket");
+    let ask = thread::spawn(move || {
+        // SAFETY: changes the ids of this thread alone; libc's wrapper would change all threads.
+        let changed = unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) };
+        assert_eq!(changed, 0);
+        let mut stream = UnixStream::connect(socket).expect("a connection");
+        let request = b"GET /v1/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let mut answer = String::new();
+        // Who may not ask is hung up on, before or after it has written.
+        let _ = stream
+            .write_all(request)
+            .and_then(|()| stream.read_to_string(&mut answer));
+        answer.lines().next().unwrap_or_default().to_owned()
+    });
+    ask.join().expect("an answer")
+}
+
+#[test]
+fn only_root_and_the_user_of_the_daemon_may_ask() {
+    let node = node();
+    let _daemon = node.start().expect("a daemon");
+    assert_eq!(status_as(&node, 0), "HTTP/1.1 200 OK");
+    assert_eq!(status_as(&node, 65534), "");
+}
+
 #[test]
 fn a_dry_run_says_what_would_change_and_changes_nothing() {
     let world = World::new().expect("a world");
@@ -282,7 +317,7 @@ fn a_hundred_pushes_disturb_no_flow_that_all_of_them_allow() {
         assert!(flow.outcome().expect("connected").ok);
     }
     let bundles: [(&str, &[&str]); 2] = [("a", &["DE", "US"]), ("b", &["DE"])];
-    std::thread::scope(|threads| {
+    thread::scope(|threads| {
         let (ended, end) = std::sync::mpsc::channel::<()>();
         let sender = threads.spawn(move || {
             let mut rounds = 0;

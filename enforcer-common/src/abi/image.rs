@@ -17,6 +17,7 @@
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
 //! * **Lists**: buckets of [`Segment`]s, sorted by protocol and port.
+//! * **Socket tags**: one [`SocketTag`](super::SocketTag) for each class, in double words.
 //!
 //! A bucket has a power of two of entries (the last one repeated), starts with the least key, and lies
 //! in one page, so a search is branch-free and touches one map value.
@@ -96,6 +97,8 @@ impl ImageHeader {
     pub const TAIL_COUNT: u16 = 11;
     /// Number of NAT64 prefixes, at most [`Self::NAT64_SLOTS`].
     pub const NAT64_COUNT: u16 = 10;
+    /// First page of the socket tags; its pages are consecutive. 0 when no class has any.
+    pub const SOCKET_TAGS: u16 = 48;
     /// First NAT64 prefix: six words each (hi, lo, len, zero).
     pub const NAT64: u16 = 16;
     /// Room for NAT64 prefixes.
@@ -106,6 +109,8 @@ impl ImageHeader {
     pub const FENCES: u16 = u16::MAX - TAIL_PAGES * 4 + 1;
 }
 
+/// Socket tags of a page: double words.
+pub const SOCKET_TAGS_PER_PAGE: u16 = (PAGE_WORDS / 2) as u16;
 /// Most pages the tail may have, and the number of fences (a power of two).
 pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.

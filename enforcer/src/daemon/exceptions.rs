@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use enforcer_common::abi::{Port, Proto};
+use enforcer_common::abi::{Port, Proto, SocketTag};
 
 use crate::policy::{
     Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule,
@@ -70,6 +70,7 @@ pub(super) fn policy(allow: &[String]) -> Result<Option<Policy>, ExceptionError>
         default: Action::Deny,
         default_at: at.clone(),
         replies: Replies::Judge,
+        tag: SocketTag::NONE,
         rules: allow.iter().map(rule).collect::<Result<_, _>>()?,
     }))
 }

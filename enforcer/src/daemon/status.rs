@@ -171,6 +171,7 @@ fn fill(
         ("unknown", Counter::Unknown),
         ("isolated", Counter::Isolated),
         ("replies", Counter::Replies),
+        ("socket_tag_failed", Counter::SocketTagFailed),
     ];
     status.counters = plain
         .into_iter()

@@ -10,6 +10,7 @@ mod port;
 mod region;
 mod rule;
 mod selector;
+mod tag;
 
 pub(super) use document::{Document, Kind, document};
 pub(super) use egress_policy::egress_policy;

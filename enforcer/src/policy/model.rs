@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-use enforcer_common::abi::{Addr, Family, Port, Proto};
+use enforcer_common::abi::{Addr, Family, Port, Proto, SocketTag};
 
 use crate::geo::{Asn, CountrySet, SpecialRange};
 
@@ -56,6 +56,8 @@ pub struct Policy {
     pub default_at: Position,
     /// `spec.replies`.
     pub replies: Replies,
+    /// `spec.tag`: what sockets carry that connect under this policy.
+    pub tag: SocketTag,
     /// In the order of the file: the first match wins.
     pub rules: Vec<Rule>,
 }

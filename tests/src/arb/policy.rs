@@ -8,7 +8,7 @@ use enforcer::{
         Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule, Selector,
     },
 };
-use enforcer_common::abi::{Port, Proto};
+use enforcer_common::abi::{Port, Proto, SocketTag};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{address::cidr, geo};
@@ -45,6 +45,7 @@ pub fn policy() -> impl Strategy<Value = Policy> {
             default,
             default_at: somewhere(),
             replies: Replies::Judge,
+            tag: SocketTag::NONE,
             rules,
         }
     })

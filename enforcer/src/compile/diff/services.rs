@@ -21,8 +21,12 @@ const PORTS: u32 = 1 << 16;
 /// All protocols and ports, cut where a rule of any policy begins or ends.
 pub(super) fn runs<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<Run> {
     let rules = policies.flat_map(|policy| &policy.rules);
-    let points = rules.flat_map(|rule| &rule.ports).flat_map(turning_points);
-    let mut starts: Vec<u32> = [0].into_iter().chain(points).collect();
+    let mut starts = vec![0];
+    for spec in rules.flat_map(|rule| &rule.ports) {
+        // So that a run of ports is of one protocol.
+        starts.push(u32::from(spec.proto.0) * PROTOCOL);
+        starts.extend(turning_points(spec));
+    }
     starts.retain(|&start| start < Segment::KEYS);
     starts.sort_unstable();
     starts.dedup();

@@ -1,4 +1,6 @@
-use super::{Document, lint, rule, selector};
+use enforcer_common::abi::SocketTag;
+
+use super::{Document, lint, rule, selector, tag};
 use crate::policy::{
     diagnostic::Diagnostics,
     model::{Action, Mode, Policy, PolicyName, Replies},
@@ -32,7 +34,8 @@ pub(in crate::policy) fn egress_policy(
     let default = fields.take("default");
     let replies = fields.take("replies");
     let rules = fields.take("rules");
-    for later in ["dns", "tag", "requireDpa"] {
+    let tag = fields.take("tag");
+    for later in ["dns", "requireDpa"] {
         reader.refuse(&mut fields, later);
     }
     reader.finish(fields);
@@ -58,6 +61,7 @@ pub(in crate::policy) fn egress_policy(
         replies: replies
             .and_then(|node| reader.choice(node, "`replies`", &REPLIES))
             .unwrap_or_default(),
+        tag: tag.map_or(SocketTag::NONE, |node| tag::tag(&mut reader, node)),
         rules: Vec::new(),
     };
     // A rule with a peer that could not be read looks wider than it is.
