@@ -143,6 +143,12 @@ fn a_broken_bundle_is_refused_whole() {
         &status,
         &[("/revision", json!(1)), ("/generation", json!(2))],
     );
+    let told = node.wait_for("policies-rejected", 1).expect("an event");
+    let told = told
+        .iter()
+        .find(|it| it["event"]["action"] == "policies-rejected");
+    let message = told.expect("it is there")["error"]["message"].to_string();
+    assert!(message.contains("broken.yaml:7:12: `denyy`"), "{message}");
     let shown = node
         .instance
         .ask(&["policy", "show", "sound", "--json"])

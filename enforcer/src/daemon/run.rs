@@ -271,10 +271,19 @@ impl Daemon {
             }
             PolicyCall::History(reply) => drop(reply.send(node.history().map_err(problem))),
             PolicyCall::Push(request, author, reply) => {
-                drop(reply.send(node.push(request, author, reporter)));
+                let dry_run = request.dry_run;
+                let answer = node.push(request, author, reporter);
+                if let (Err(problem), false) = (&answer, dry_run) {
+                    reporter.tell(node.rejected(problem));
+                }
+                drop(reply.send(answer));
             }
             PolicyCall::Rollback(request, author, reply) => {
-                drop(reply.send(node.roll_back(&request, author, reporter)));
+                let answer = node.roll_back(&request, author, reporter);
+                if let Err(problem) = &answer {
+                    reporter.tell(node.rejected(problem));
+                }
+                drop(reply.send(answer));
             }
         }
     }
