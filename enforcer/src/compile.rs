@@ -8,7 +8,7 @@
 //! ```
 
 mod addresses;
-mod diff;
+mod comparison;
 mod flat;
 mod image;
 mod lists;
@@ -21,7 +21,7 @@ use enforcer_common::abi::{
     CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, RuleId, SocketTag,
 };
 
-pub use diff::{Comparison, Difference, Extent, Version};
+pub use comparison::{Comparison, Difference, Extent, Version};
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
 pub use partition::AddressUsage;

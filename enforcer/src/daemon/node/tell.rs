@@ -39,9 +39,11 @@ impl Node {
     /// What to tell of a push that was refused.
     #[must_use]
     pub fn rejected(&self, problem: &Problem) -> DaemonEvent {
-        let text = |finding: &serde_json::Value, field: &str| match &finding[field] {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let text = |finding: &serde_json::Value, field: &str| {
+            let value = &finding[field];
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
         };
         let line = |finding| {
             let [file, line, column, message] =
