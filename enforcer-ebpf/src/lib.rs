@@ -6,10 +6,12 @@
 // The atomic add of `emit`.
 #![feature(asm_experimental_arch)]
 
+pub mod dns;
 pub mod emit;
 pub mod flow;
 pub mod gate;
 pub mod maps;
+pub mod names;
 pub mod replies;
 pub mod tables;
 #[cfg(feature = "trace")]

@@ -1,5 +1,6 @@
 //! The composition root: the only room, with the command line, that knows both lines.
 
+pub mod agreement;
 #[cfg(feature = "kernel")]
 pub mod alone;
 #[cfg(feature = "kernel")]
@@ -15,11 +16,16 @@ pub mod isolations;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
+mod renewal;
+#[cfg(feature = "kernel")]
 pub mod reporter;
+mod resolvers;
 #[cfg(feature = "kernel")]
 pub mod revisions;
 #[cfg(feature = "kernel")]
 pub mod run;
+#[cfg(feature = "kernel")]
+mod seed;
 #[cfg(feature = "kernel")]
 pub mod settings;
 #[cfg(feature = "kernel")]
@@ -28,3 +34,5 @@ mod state_file;
 pub mod status;
 #[cfg(feature = "kernel")]
 mod tracer;
+
+pub use resolvers::node_resolvers;

@@ -5,7 +5,7 @@ mod check;
 mod daemon;
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -13,7 +13,7 @@ use check::color;
 pub use check::{CheckArgs, Format, check};
 use clap::{Args, Subcommand};
 
-use crate::policy::Diagnostics;
+use crate::policy::{Diagnostics, SCHEMA};
 
 /// `enforcer policy`.
 #[derive(Args, Debug)]
@@ -24,7 +24,7 @@ pub struct PolicyArgs {
 
 #[derive(Subcommand, Debug)]
 enum PolicyVerb {
-    /// Check policies and regions without applying them
+    /// Check policies, regions and declared flows without applying them
     Check(CheckArgs),
     /// Put policies into force through the daemon, all or none of them
     #[cfg(feature = "kernel")]
@@ -44,6 +44,14 @@ enum PolicyVerb {
     /// Put an earlier revision into force again
     #[cfg(feature = "kernel")]
     Rollback(daemon::RollbackArgs),
+    /// Print the JSON Schema of all documents, for editors
+    ///
+    /// Editors with the YAML language server take it from a first line such as
+    /// `# yaml-language-server: $schema=enforcer.json`.
+    #[command(after_help = "\
+Example:
+  enforcer policy schema > enforcer.json")]
+    Schema,
 }
 
 /// Findings for standard error, in colour where it is a terminal.
@@ -75,5 +83,9 @@ pub fn run(args: &PolicyArgs, instance: &str) -> anyhow::Result<ExitCode> {
         PolicyVerb::History(args) => daemon::history(args, instance),
         #[cfg(feature = "kernel")]
         PolicyVerb::Rollback(args) => daemon::rollback(args, instance),
+        PolicyVerb::Schema => {
+            io::stdout().write_all(SCHEMA.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

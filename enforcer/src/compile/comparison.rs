@@ -22,7 +22,7 @@ use self::{
     pieces::Pieces,
     services::{Run, runs},
 };
-use super::Image;
+use super::{Atlas, Image};
 use crate::{geo::GeoSet, policy::Policy};
 
 /// An image and the policies it was made from.
@@ -30,6 +30,8 @@ use crate::{geo::GeoSet, policy::Policy};
 pub struct Version<'a> {
     /// The image.
     pub image: &'a Image,
+    /// Its addresses.
+    pub atlas: &'a Atlas,
     /// Its policies.
     pub policies: &'a [Policy],
 }
@@ -65,7 +67,7 @@ impl<'a> Comparison<'a> {
     pub fn of(before: Version<'a>, after: Version<'a>, geo: &'a GeoSet) -> Self {
         let policies = || before.policies.iter().chain(after.policies);
         Self {
-            pieces: Pieces::of(before.image, after.image, geo, policies()),
+            pieces: Pieces::of(before, after, geo),
             runs: runs(policies()),
             before,
             after,
@@ -108,7 +110,7 @@ impl<'a> Comparison<'a> {
 
     /// Runs of protocols and ports whose verdict changes, those that change alike together.
     fn changes(&self, before: Option<Tag>, after: Option<Tag>, dst: Addr) -> Vec<Change> {
-        let mut changes: Vec<(Vec<&Run>, Decision, Decision)> = Vec::new();
+        let mut changes: Vec<(Vec<Run>, Decision, Decision)> = Vec::new();
         for run in &self.runs {
             let flow = Flow {
                 subject: CgroupId(0),
@@ -117,26 +119,25 @@ impl<'a> Comparison<'a> {
                 ports: run.ports(),
                 hook: Hook::Egress,
             };
-            let was = self.before.image.decide_tagged(before, 0, &flow);
-            let is = self.after.image.decide_tagged(after, 0, &flow);
+            let was = self.before.image.decide_tagged(before, 0, &flow, &[]);
+            let is = self.after.image.decide_tagged(after, 0, &flow, &[]);
             if (was.verdict, was.would_deny) == (is.verdict, is.would_deny) {
                 continue;
             }
-            let alike = |change: &&mut (Vec<&Run>, Decision, Decision)| {
+            let alike = |change: &&mut (Vec<Run>, Decision, Decision)| {
                 (change.1.rule, change.2.rule) == (was.rule, is.rule)
                     && (change.1.pack(), change.2.pack()) == (was.pack(), is.pack())
             };
             match changes.iter_mut().find(alike) {
-                Some((runs, _, _)) => runs.push(run),
-                None => changes.push((vec![run], was, is)),
+                Some((runs, _, _)) => Run::add(runs, *run),
+                None => changes.push((vec![*run], was, is)),
             }
         }
-        let all = self.runs.len();
         let told = changes.into_iter().map(|(runs, was, is)| {
-            let services = if runs.len() == all {
+            let services = if runs == [Run::ALL] {
                 vec!["any".to_owned()]
             } else {
-                runs.into_iter().map(ToString::to_string).collect()
+                runs.iter().map(ToString::to_string).collect()
             };
             (services, was, is)
         });

@@ -54,6 +54,8 @@ pub(super) fn policy(allow: &[String]) -> Result<Option<Policy>, ExceptionError>
                 ranges: None,
                 cidrs: Some(vec![cidr]),
                 except: Vec::new(),
+                fqdns: None,
+                providers: None,
             }],
             ports: port.into_iter().collect(),
         })
@@ -71,6 +73,8 @@ pub(super) fn policy(allow: &[String]) -> Result<Option<Policy>, ExceptionError>
         default_at: at.clone(),
         replies: Replies::Judge,
         tag: SocketTag::NONE,
+        dns: None,
+        require_dpa: false,
         rules: allow.iter().map(rule).collect::<Result<_, _>>()?,
     }))
 }

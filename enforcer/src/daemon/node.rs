@@ -4,6 +4,7 @@ mod class_file;
 mod effects;
 mod isolate;
 mod push;
+mod renew;
 mod sources;
 mod tell;
 
@@ -15,15 +16,21 @@ use std::{
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Tag},
+    names::Seed,
+};
 
 use self::sources::load;
-use super::{isolations::Isolations, reporter::Reporter, revisions::Revisions, settings::Settings};
+use super::{
+    isolations::Isolations, reporter::Reporter, revisions::Revisions, seed, settings::Settings,
+};
 use crate::{
-    compile::{Image, Input, compile},
+    compile::Image,
+    events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::Policy,
+    policy::{Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -35,6 +42,7 @@ struct Loaded {
     policies: Vec<Policy>,
     geo: Arc<GeoSet>,
     image: Image,
+    made_at: Minute,
 }
 
 /// An image that is not in force yet, and what goes with it.
@@ -56,9 +64,11 @@ pub struct Node {
     revisions: Revisions,
     isolations: Isolations,
     generation: u64,
+    seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
+    ended: Vec<DaemonEvent>,
 }
 
 impl Node {
@@ -90,6 +100,10 @@ impl Node {
             }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let seed = match enforcement.name_seed()? {
+            Some(seed) => seed,
+            None => seed::draw().context("draw a seed for names")?,
+        };
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -101,8 +115,10 @@ impl Node {
             enforcement,
             loaded: None,
             generation,
+            seed,
             tags: HashMap::new(),
             last_error: None,
+            ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
         node.keep_isolations()?;
@@ -157,24 +173,11 @@ impl Node {
                 classes.of(set);
             }
         }
-        let exceptions = self.isolations.policies();
-        let all: Vec<Policy> = policies.iter().cloned().chain(exceptions).collect();
-        let input = Input {
-            policies: &all,
-            classes: &classes.members(&all),
-            geo: &geo,
-            nat64: &[],
-            generation: self.generation + 1,
-        };
-        let image = compile(&input)?;
+        let loaded = self.compile(policies, geo, &classes)?;
         Ok(Prepared {
             assigned,
             classes,
-            loaded: Loaded {
-                policies,
-                geo,
-                image,
-            },
+            loaded,
         })
     }
 
@@ -198,8 +201,7 @@ impl Node {
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
-        self.generation = loaded.image.generation();
-        self.loaded = Some(loaded);
+        self.replace(loaded);
         Ok(assigned)
     }
 

@@ -59,7 +59,7 @@ impl Bundle {
     /// A file cannot be read.
     pub fn read(paths: &[PathBuf]) -> Result<Self, Diagnostics> {
         let mut diagnostics = Diagnostics::default();
-        let sources = source::collect(paths, &mut diagnostics);
+        let [sources] = source::collect([paths], &mut diagnostics);
         if diagnostics.errors() > 0 {
             return Err(diagnostics);
         }

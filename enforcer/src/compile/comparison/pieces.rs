@@ -11,9 +11,8 @@ use enforcer_common::{
 };
 
 use crate::{
-    compile::Image,
+    compile::{Atlas, Image, Version},
     geo::{GeoSet, special},
-    policy::Policy,
 };
 
 /// How many addresses something is about, and where they are.
@@ -38,13 +37,9 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub(super) fn of<'p>(
-        before: &Image,
-        after: &Image,
-        geo: &GeoSet,
-        policies: impl Iterator<Item = &'p Policy>,
-    ) -> Self {
-        let (v4, v6) = bounds(geo, policies);
+    pub(super) fn of(before: Version<'_>, after: Version<'_>, geo: &GeoSet) -> Self {
+        let (v4, v6) = bounds(geo, [before.atlas, after.atlas]);
+        let (before, after) = (before.image, after.image);
         let mut known = HashMap::new();
         let mut pieces = Self {
             kinds: Vec::new(),
@@ -146,34 +141,19 @@ fn atoms(before: &Image, after: &Image, address: Addr) -> Option<(u16, u16)> {
     Some((atom(before)?.0, atom(after)?.0))
 }
 
-/// Where anything can change, ascending.
-fn bounds<'p>(geo: &GeoSet, policies: impl Iterator<Item = &'p Policy>) -> (Vec<u32>, Vec<u128>) {
-    let mut v4: Vec<u32> = special::flat_v4()
-        .into_iter()
-        .map(|(start, _)| start)
-        .collect();
-    let mut v6: Vec<u128> = special::flat_v6()
-        .into_iter()
-        .map(|(start, _)| start)
-        .collect();
-    v4.push(0);
-    v6.push(0);
+/// Where an atom or a place can change, ascending.
+fn bounds(geo: &GeoSet, atlases: [&Atlas; 2]) -> (Vec<u32>, Vec<u128>) {
+    let of_special = (special::flat_v4(), special::flat_v6());
+    let mut v4: Vec<u32> = of_special.0.into_iter().map(|(start, _)| start).collect();
+    let mut v6: Vec<u128> = of_special.1.into_iter().map(|(start, _)| start).collect();
     for database in &geo.databases {
         v4.extend(database.v4.iter().map(|&(start, _)| start));
         v6.extend(database.v6.iter().map(|&(start, _)| start));
     }
-    let peers = policies
-        .flat_map(|policy| &policy.rules)
-        .flat_map(|rule| &rule.peers);
-    for cidr in peers.flat_map(|peer| peer.cidrs.iter().flatten().chain(&peer.except)) {
-        let (first, last) = cidr.bounds();
-        if cidr.is_v4() {
-            v4.push(first as u32);
-            v4.extend((last as u32).checked_add(1));
-        } else {
-            v6.push(first);
-            v6.extend(last.checked_add(1));
-        }
+    for atlas in atlases {
+        let starts = atlas.starts();
+        v4.extend(starts.0);
+        v6.extend(starts.1);
     }
     v4.sort_unstable();
     v4.dedup();

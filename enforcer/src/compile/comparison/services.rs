@@ -4,7 +4,10 @@ use std::fmt;
 
 use enforcer_common::abi::{Port, Ports, Proto, Segment};
 
-use crate::{compile::lists::turning_points, policy::Policy};
+use crate::{
+    compile::{lists::turning_points, resolve::DNS_PORTS},
+    policy::Policy,
+};
 
 /// Keys ([`Segment::key`]) from `first` up to, but not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +24,10 @@ const PORTS: u32 = 1 << 16;
 /// All protocols and ports, cut where a rule of any policy begins or ends.
 pub(super) fn runs<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<Run> {
     let rules = policies.flat_map(|policy| &policy.rules);
+    let specs = rules.flat_map(|rule| &rule.ports);
     let mut starts = vec![0];
-    for spec in rules.flat_map(|rule| &rule.ports) {
+    // A policy with names also has a rule for its resolvers.
+    for spec in specs.chain(&DNS_PORTS) {
         // So that a run of ports is of one protocol.
         starts.push(u32::from(spec.proto.0) * PROTOCOL);
         starts.extend(turning_points(spec));
@@ -39,6 +44,34 @@ pub(super) fn runs<'p>(policies: impl Iterator<Item = &'p Policy>) -> Vec<Run> {
 }
 
 impl Run {
+    /// Everything.
+    pub(super) const ALL: Self = Self {
+        first: 0,
+        end: Segment::KEYS,
+    };
+
+    /// Adds a run behind the others, as one with them where one line can say both.
+    pub(super) fn add(runs: &mut Vec<Self>, run: Self) {
+        runs.push(run);
+        while let [.., before, last] = runs[..]
+            && let Some(joined) = before.joined(last)
+        {
+            runs.truncate(runs.len() - 2);
+            runs.push(joined);
+        }
+    }
+
+    fn joined(self, next: Self) -> Option<Self> {
+        let both = Self {
+            first: self.first,
+            end: next.end,
+        };
+        let one_protocol = both.first / PROTOCOL == (both.end - 1) / PROTOCOL;
+        let ports = one_protocol && (both.end - 1) % PROTOCOL < PORTS;
+        let whole = both.first.is_multiple_of(PROTOCOL) && both.end.is_multiple_of(PROTOCOL);
+        (self.end == next.first && (ports || whole)).then_some(both)
+    }
+
     pub(super) fn proto(&self) -> Proto {
         Proto((self.first / PROTOCOL) as u8)
     }

@@ -3,11 +3,14 @@ use enforcer_common::{
     verdict::Verdict,
 };
 
+use enforcer_common::names::Seed;
+use jiff::civil::date;
+
 use super::{Comparison, Difference, Version};
 use crate::{
-    compile::{Image, Input, compile},
+    compile::{Atlas, Input, compile},
     geo::{Agreement, GeoSet},
-    policy::{Bundle, BundleFile, Policy, load_with},
+    policy::{Bundle, BundleFile, Minute, Policy, load_with},
 };
 
 fn policies(rules: &str) -> Vec<Policy> {
@@ -31,27 +34,28 @@ fn geo() -> GeoSet {
     }
 }
 
-fn image(policies: &[Policy], geo: &GeoSet) -> Image {
-    let input = Input {
-        policies,
-        classes: &[vec![0]],
-        geo,
-        nat64: &[],
-        generation: 1,
-    };
-    compile(&input).expect("it fits")
-}
-
 fn differences(before: &str, after: &str, tags: [Option<Tag>; 2]) -> Vec<Difference> {
     let (before, after, geo) = (policies(before), policies(after), geo());
-    let images = [image(&before, &geo), image(&after, &geo)];
-    let version = |image, policies| Version { image, policies };
-    let comparison = Comparison::of(
-        version(&images[0], &before),
-        version(&images[1], &after),
-        &geo,
-    );
-    comparison.differences(tags[0], tags[1])
+    let classes = [vec![0]];
+    let input = |policies| Input {
+        policies,
+        classes: &classes,
+        geo: &geo,
+        nat64: &[],
+        generation: 1,
+        now: Minute::start_of(date(2026, 11, 22)),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
+    };
+    let inputs = [input(&before[..]), input(&after[..])];
+    let images = inputs.map(|input| compile(&input).expect("it fits"));
+    let atlases = inputs.map(|input| Atlas::of(&input).expect("it fits"));
+    let version = |at: usize| Version {
+        image: &images[at],
+        atlas: &atlases[at],
+        policies: inputs[at].policies,
+    };
+    Comparison::of(version(0), version(1), &geo).differences(tags[0], tags[1])
 }
 
 const JUDGED: Option<Tag> = Some(Tag::judged(ClassId(0)));

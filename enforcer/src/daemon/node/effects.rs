@@ -8,11 +8,11 @@ use enforcer_common::{
     verdict::Decision,
 };
 
-use super::{Node, Prepared};
+use super::{Loaded, Node, Prepared};
 use crate::{
-    compile::{Comparison, Image, Version},
+    compile::{Atlas, Comparison, Image, Input, Version},
     control::{Effect, Side},
-    daemon::explain::verdict_name,
+    daemon::{explain::verdict_name, node_resolvers},
     workloads::Assignment,
 };
 
@@ -29,13 +29,16 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
         "what is in force was put there by an earlier daemon, and its policies could not be read: \
          there is nothing to compare with",
     )?;
+    let atlases = (atlas(node, loaded)?, atlas(node, &prepared.loaded)?);
     let comparison = Comparison::of(
         Version {
             image: &loaded.image,
+            atlas: &atlases.0,
             policies: &loaded.policies,
         },
         Version {
             image: &prepared.loaded.image,
+            atlas: &atlases.1,
             policies: &prepared.loaded.policies,
         },
         &loaded.geo,
@@ -60,6 +63,21 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
         }
     }
     Ok(effects)
+}
+
+/// Where the policies tell addresses apart. Exceptions of isolations do not count.
+fn atlas(node: &Node, loaded: &Loaded) -> anyhow::Result<Atlas> {
+    let input = Input {
+        policies: &loaded.policies,
+        classes: &[],
+        geo: &loaded.geo,
+        nat64: &[],
+        generation: 0,
+        now: loaded.made_at,
+        seed: node.seed,
+        cluster_dns: &node_resolvers(),
+    };
+    Ok(Atlas::of(&input)?)
 }
 
 /// Workloads with the same tags now and the same tags then.
