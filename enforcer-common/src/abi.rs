@@ -13,6 +13,7 @@ mod image;
 #[cfg(feature = "user")]
 mod pod;
 mod resolved;
+mod socket_tag;
 mod tag;
 
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
@@ -21,10 +22,11 @@ pub use event::{Event, FlowCount, FlowKey};
 pub use ids::{Atom, CgroupId, ClassId, Hook, NameMask, NameSet, Port, Ports, Proto, RuleId};
 pub use image::{
     BUCKET_ENTRIES, CHAIN_STEPS, CLASS_SLOTS, Chain, ChainNode, ClassEntry, Fence, ImageHeader,
-    MatrixEntry, Node, Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers, Says,
-    Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    MatrixEntry, Node, Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers,
+    SOCKET_TAGS_PER_PAGE, Says, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
 pub use resolved::{Device, HELD_NAMES, Held, HeldName, Holder, Resolved};
+pub use socket_tag::SocketTag;
 pub use tag::{Epoch, Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.

@@ -2,6 +2,7 @@
 
 pub mod skb;
 pub mod sock_addr;
+pub mod socket_tag;
 
 use aya_ebpf::{EbpfContext, bindings::bpf_sock};
 use enforcer_common::{

@@ -8,9 +8,9 @@ use enforcer_common::{
 
 use crate::{
     dns, emit,
-    flow::{Context, skb},
+    flow::{Context, skb, socket_tag},
     repeats, replies,
-    tables::KernelTables,
+    tables::{self, KernelTables},
 };
 
 /// Return values of `cgroup_sock_addr` programs: 0 is `EPERM`.
@@ -31,6 +31,9 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
         replies::forget(ctx);
     }
     let decision = settle(ctx, flow, repeats::mark(flow));
+    if matches!(decision.verdict, Verdict::Allow) && matches!(decision.reason, Reason::Rule) {
+        socket_tag::apply(ctx, flow.dst, tables::socket_tag(decision.class));
+    }
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }

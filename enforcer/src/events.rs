@@ -38,7 +38,8 @@ pub use context::{
 pub use enrich::{Enricher, process::ProcFs};
 pub use pipeline::{Pipeline, SinkStatus};
 pub use record::{
-    DaemonEvent, Facts, Heartbeat, Observer, Outcome, Record, Severity, SinkTally, Violation,
+    DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Observer, Outcome, Record,
+    Severity, SinkTally, Violation,
 };
 pub use sequence::Sequence;
 pub use sinks::{Sink, SinkError, SinkSpec};

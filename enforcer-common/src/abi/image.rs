@@ -16,6 +16,7 @@
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
 //! * **Lists**: buckets of [`Segment`]s, sorted by protocol and port.
+//! * **Socket tags**: one [`SocketTag`](super::SocketTag) for each class, in double words.
 //! * **Chains**: [`ChainNode`]s, for what also depends on names.
 //! * **Name index**: as the IPv6 index, over the hashes of names: [`NameSet`](super::NameSet)s in the
 //!   place of atoms, each from a hash to the next number.
@@ -107,6 +108,8 @@ impl ImageHeader {
     pub const TAIL_COUNT: u16 = 11;
     /// Number of NAT64 prefixes, at most [`Self::NAT64_SLOTS`].
     pub const NAT64_COUNT: u16 = 10;
+    /// First page of the socket tags; its pages are consecutive. 0 when no class has any.
+    pub const SOCKET_TAGS: u16 = 48;
     /// [`Seed`](crate::names::Seed) of the name hashes, as two double words (index in double words:
     /// half of this). The same in every image of an instance.
     pub const NAME_SEED: u16 = 12;
@@ -131,6 +134,8 @@ const _: () = assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= Image
 /// Most entries of a bucket of addresses: two cache lines. More become an inner node.
 pub const BUCKET_ENTRIES: u8 = 16;
 
+/// Socket tags of a page: double words.
+pub const SOCKET_TAGS_PER_PAGE: u16 = (PAGE_WORDS / 2) as u16;
 /// Most pages the tail may have, and the number of fences (a power of two).
 pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.

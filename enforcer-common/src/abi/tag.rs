@@ -13,8 +13,12 @@ pub struct Tag {
     /// A [`Stance`].
     stance: u8,
     /// Always zero.
-    reserved: [u8; 5],
-    /// `CLOCK_BOOTTIME` nanoseconds until which everything but loopback is denied; 0 is never.
+    reserved: u8,
+    /// What an isolation leaves open: one more than the number of a class, 0 for nothing.
+    exceptions: u16,
+    /// Always zero.
+    reserved_too: u16,
+    /// `CLOCK_BOOTTIME` nanoseconds until which it is isolated; 0 is not at all.
     pub isolated_until: u64,
 }
 
@@ -68,12 +72,33 @@ impl Tag {
         Self::new(ClassId(0), stance)
     }
 
-    /// The same, isolated until `until` (`CLOCK_BOOTTIME` nanoseconds; 0 is not at all).
+    /// The same, isolated without exceptions until `until` (`CLOCK_BOOTTIME` nanoseconds; 0 is not
+    /// at all).
     #[must_use]
     pub const fn isolated(self, until: u64) -> Self {
         Self {
+            exceptions: 0,
             isolated_until: until,
             ..self
+        }
+    }
+
+    /// While it is isolated, the policies of this class decide instead of refusing everything.
+    #[must_use]
+    pub const fn with_exceptions(self, class: ClassId) -> Self {
+        Self {
+            exceptions: class.0.wrapping_add(1),
+            ..self
+        }
+    }
+
+    /// See [`Tag::with_exceptions`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn exceptions(&self) -> Option<ClassId> {
+        match self.exceptions {
+            0 => None,
+            next => Some(ClassId(next - 1)),
         }
     }
 
@@ -81,7 +106,9 @@ impl Tag {
         Self {
             class,
             stance: stance as u8,
-            reserved: [0; 5],
+            reserved: 0,
+            exceptions: 0,
+            reserved_too: 0,
             isolated_until: 0,
         }
     }

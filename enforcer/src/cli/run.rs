@@ -1,6 +1,9 @@
 //! `enforcer run`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use crate::{
     daemon::{
@@ -72,7 +75,14 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
         settings.programs = Build::Traced;
     }
     if settings.policies.is_empty() {
-        settings.policies.push(DEFAULT_POLICIES.into());
+        if Path::new(DEFAULT_POLICIES).is_dir() {
+            settings.policies.push(DEFAULT_POLICIES.into());
+        } else {
+            eprintln!(
+                "enforcer: there is no {DEFAULT_POLICIES}: only what is pushed (`enforcer policy push`) \
+                 is in force"
+            );
+        }
     }
     run_daemon(settings, instance)?;
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,11 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
 mod class_file;
+mod effects;
+mod isolate;
+mod push;
 mod renew;
+mod sources;
 mod tell;
 
 use std::{
@@ -17,13 +21,17 @@ use enforcer_common::{
     names::{NameKey, Seed},
 };
 
-use super::{interfaces, reporter::Reporter, seed, settings::Settings};
+use self::sources::load;
+use super::{
+    interfaces, isolations::Isolations, reporter::Reporter, revisions::Revisions, seed,
+    settings::Settings,
+};
 use crate::{
     compile::Image,
     events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, Interfaces, KernelError, Loading, PinDir, Traces},
-    policy::{self, Minute, Policy},
+    policy::{Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -38,6 +46,13 @@ struct Loaded {
     made_at: Minute,
 }
 
+/// An image that is not in force yet, and what goes with it.
+struct Prepared {
+    assigned: Vec<Assignment>,
+    classes: Classes,
+    loaded: Loaded,
+}
+
 /// What `run` holds.
 pub struct Node {
     settings: Settings,
@@ -47,6 +62,8 @@ pub struct Node {
     enforcement: Enforcement,
     classes: Classes,
     loaded: Option<Loaded>,
+    revisions: Revisions,
+    isolations: Isolations,
     generation: u64,
     seed: Seed,
     /// Tags as they were last written.
@@ -70,6 +87,7 @@ impl Node {
     ) -> anyhow::Result<Self> {
         let state = Path::new("/var/lib/enforcer").join(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
+        let revisions = Revisions::open(&state)?;
         let build = settings.programs;
         let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
@@ -78,7 +96,7 @@ impl Node {
             None => {
                 let programs = Loading::start(build);
                 // Before anything is made: a broken policy leaves no trace.
-                let first = load(&settings)?;
+                let first = load(&settings, revisions.bundle())?;
                 (Enforcement::create(dir, programs.finish()?)?, Some(first))
             }
         };
@@ -92,6 +110,8 @@ impl Node {
             settings,
             scope,
             cgroups,
+            isolations: Isolations::open(&state)?,
+            revisions,
             state,
             enforcement,
             loaded: None,
@@ -103,6 +123,7 @@ impl Node {
         };
         node.tags = node.adopted_tags()?;
         node.trust_interfaces();
+        node.keep_isolations()?;
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
             Some((policies, geo)) => node.apply(policies, geo, None),
@@ -128,46 +149,62 @@ impl Node {
     /// # Errors
     /// They are broken: the old image stays in force.
     pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
-        let outcome = load(&self.settings);
+        let outcome = load(&self.settings, self.revisions.bundle());
         let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
         self.last_error = outcome.as_ref().err().map(|error| format!("{error:#}"));
         outcome
     }
 
-    /// Compiles, publishes, tags, in this order: a class is in the image before a tag names it.
     fn apply(
         &mut self,
         policies: Vec<Policy>,
         geo: GeoSet,
         reporter: Option<&mut Reporter>,
     ) -> anyhow::Result<()> {
+        let prepared = self.prepare(policies, Arc::new(geo))?;
+        let assigned = self.publish(prepared, reporter)?;
+        self.place(assigned)
+    }
+
+    /// Compiles for the workloads that there are now, and changes nothing.
+    fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
         let assigned = self.scope.assign(&self.cgroups, &policies);
-        let known = self.classes.clone();
-        for assignment in assigned
-            .iter()
-            .filter(|assignment| !assignment.policies.is_empty())
-        {
-            self.classes.of(assignment.policies.clone());
-        }
-        let geo = Arc::new(geo);
-        let loaded = self.compile(policies, geo).and_then(|loaded| {
-            class_file::store(&self.state, &self.classes)?;
-            Ok(loaded)
-        });
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                self.classes = known;
-                return Err(error);
+        let mut classes = self.classes.clone();
+        for assignment in &assigned {
+            for set in self.sets_of(assignment) {
+                classes.of(set);
             }
-        };
+        }
+        let loaded = self.compile(policies, geo, &classes)?;
+        Ok(Prepared {
+            assigned,
+            classes,
+            loaded,
+        })
+    }
+
+    /// Puts an image into force. Tags come after it: a class is in the image before a tag names it.
+    fn publish(
+        &mut self,
+        prepared: Prepared,
+        reporter: Option<&mut Reporter>,
+    ) -> anyhow::Result<Vec<Assignment>> {
+        let Prepared {
+            assigned,
+            classes,
+            loaded,
+        } = prepared;
+        if classes != self.classes || self.loaded.is_none() {
+            class_file::store(&self.state, &classes)?;
+            self.classes = classes;
+        }
         if let Some(reporter) = reporter {
             reporter.known().learn_image(&loaded.image);
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
         self.replace(loaded);
-        self.place(assigned)
+        Ok(assigned)
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -179,21 +216,14 @@ impl Node {
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
-        let assigned = self.scope.assign(&self.cgroups, &loaded.policies);
-        let known = self.classes.sets().len();
-        for assignment in assigned
+        let mut assigned = self.scope.assign(&self.cgroups, &loaded.policies);
+        let mut sets = assigned
             .iter()
-            .filter(|assignment| !assignment.policies.is_empty())
-        {
-            self.classes.of(assignment.policies.clone());
-        }
-        if self.classes.sets().len() != known {
+            .flat_map(|assignment| self.sets_of(assignment));
+        if !sets.all(|set| self.classes.has(&set)) {
             let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
-            let loaded = self.compile(policies, geo)?;
-            class_file::store(&self.state, &self.classes)?;
-            reporter.known().learn_image(&loaded.image);
-            self.enforcement.publish(&loaded.image)?;
-            self.replace(loaded);
+            let prepared = self.prepare(policies, geo)?;
+            assigned = self.publish(prepared, Some(reporter))?;
         }
         self.place(assigned)?;
         self.introduce(reporter.known());
@@ -217,7 +247,6 @@ impl Node {
             let tag = self.tag_of(&assignment);
             if let Some(tag) = tag {
                 let before = self.tags.get(&cgroup).map(|(tag, _)| *tag);
-                let tag = tag.isolated(before.map_or(0, |tag| tag.isolated_until));
                 if before != Some(tag) {
                     self.check_depth(&assignment)?;
                     self.enforcement.tag(cgroup, tag)?;
@@ -242,11 +271,12 @@ impl Node {
     }
 
     fn tag_of(&mut self, assignment: &Assignment) -> Option<Tag> {
-        if assignment.policies.is_empty() {
+        let tag = if assignment.policies.is_empty() {
             assignment.otherwise.map(Tag::standing)
         } else {
             Some(Tag::judged(self.classes.of(assignment.policies.clone())))
-        }
+        };
+        self.isolated(tag?, assignment).into()
     }
 
     fn check_depth(&self, assignment: &Assignment) -> anyhow::Result<()> {
@@ -271,32 +301,6 @@ impl Node {
             (cgroup, (tag, nameless))
         });
         Ok(tags.collect())
-    }
-
-    /// Directories whose changes matter.
-    #[must_use]
-    pub fn watched(&self) -> Vec<PathBuf> {
-        let roots = if self.scope.roots.is_empty() {
-            &["/".to_owned()][..]
-        } else {
-            &self.scope.roots
-        };
-        let cgroups = roots.iter().flat_map(|root| self.cgroups.tree(root));
-        cgroups.map(|path| self.cgroups.directory(&path)).collect()
-    }
-
-    /// Directories of policies and databases.
-    #[must_use]
-    pub fn sources(&self) -> Vec<PathBuf> {
-        let files = self.settings.policies.iter().chain(&self.settings.geo);
-        let directory = |path: &PathBuf| {
-            if path.is_dir() {
-                path.clone()
-            } else {
-                path.parent().map(PathBuf::from).unwrap_or_default()
-            }
-        };
-        files.map(directory).collect()
     }
 
     /// Why the last change was refused.
@@ -387,10 +391,4 @@ impl Node {
     pub fn enforcement(&mut self) -> &mut Enforcement {
         &mut self.enforcement
     }
-}
-
-fn load(settings: &Settings) -> anyhow::Result<(Vec<Policy>, GeoSet)> {
-    let loaded = policy::load(&settings.policies)?;
-    let geo = GeoSet::open(&settings.geo, settings.agreement.unwrap_or_default().into())?;
-    Ok((loaded.policies, geo))
 }

@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     control::{
-        self, Problem, Reloaded,
-        server::{Request, Server},
+        self, Detached, Problem, Reloaded,
+        server::{IsolationCall, PolicyCall, Request, Server},
     },
     events::{DaemonEvent, SinkSpec, clock},
     workloads::{Cgroup2, Scope, Watch},
@@ -78,7 +78,7 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
 
 /// One daemon for an instance.
 fn lock(instance: &str) -> anyhow::Result<File> {
-    let path = PathBuf::from("/run/enforcer").join(format!("{instance}.lock"));
+    let path = control::lock_path(instance);
     let open = || -> io::Result<File> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -196,8 +196,14 @@ impl Daemon {
                 _ = sweep.tick() => {
                     self.reporter.sweep(self.node.enforcement())?;
                     self.node.enforcement().expire_names(clock::boottime_ns())?;
+                    self.expire();
                 }
-                Some(request) = asked.recv() => self.answer(request),
+                Some(request) = asked.recv() => {
+                    if self.answer(request) == Afterwards::End {
+                        server.finish().await;
+                        return Ok(());
+                    }
+                }
             }
         }
         self.trace(tracer.as_mut());
@@ -245,7 +251,13 @@ impl Daemon {
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn expire(&mut self) {
+        if let Err(error) = self.node.expire_isolations(&mut self.reporter) {
+            eprintln!("enforcer: end an isolation: {error:#}");
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Afterwards {
         // A caller that hung up does not want its answer.
         match request {
             Request::Status(reply) => {
@@ -264,12 +276,84 @@ impl Daemon {
             }
             Request::Explain(request, reply) => {
                 let answer = of_workload(&self.node, &request);
-                drop(reply.send(answer.map_err(|error| Problem {
-                    error: format!("{error:#}"),
-                })));
+                drop(reply.send(answer.map_err(problem)));
+            }
+            Request::Policies(call) => self.answer_policies(call),
+            Request::Isolation(call) => self.answer_isolation(call),
+            Request::Detach(reply) => {
+                let answer = self.detach();
+                let afterwards = if answer.is_ok() {
+                    Afterwards::End
+                } else {
+                    Afterwards::GoOn
+                };
+                drop(reply.send(answer.map_err(problem)));
+                return afterwards;
+            }
+        }
+        Afterwards::GoOn
+    }
+
+    fn answer_policies(&mut self, call: PolicyCall) {
+        let Self { node, reporter, .. } = self;
+        match call {
+            PolicyCall::List(reply) => drop(reply.send(Ok(node.list()))),
+            PolicyCall::Show(name, reply) => {
+                drop(reply.send(node.show(&name).map_err(problem)));
+            }
+            PolicyCall::History(reply) => drop(reply.send(node.history().map_err(problem))),
+            PolicyCall::Push(request, author, reply) => {
+                let dry_run = request.dry_run;
+                let answer = node.push(request, author, reporter);
+                if let (Err(problem), false) = (&answer, dry_run) {
+                    reporter.tell(node.rejected(problem));
+                }
+                drop(reply.send(answer));
+            }
+            PolicyCall::Rollback(request, author, reply) => {
+                let answer = node.roll_back(&request, author, reporter);
+                if let Err(problem) = &answer {
+                    reporter.tell(node.rejected(problem));
+                }
+                drop(reply.send(answer));
             }
         }
     }
+
+    fn answer_isolation(&mut self, call: IsolationCall) {
+        let Self { node, reporter, .. } = self;
+        match call {
+            IsolationCall::Isolate(request, author, reply) => {
+                let answer = node.isolate(&request, author, reporter);
+                drop(reply.send(answer.map_err(problem)));
+            }
+            IsolationCall::Release(request, author, reply) => {
+                let answer = node.release(&request, &author, reporter);
+                drop(reply.send(answer.map_err(problem)));
+            }
+        }
+    }
+
+    /// Ends enforcement. Where that fails halfway, the daemon stays, so that it can be asked again.
+    fn detach(&mut self) -> anyhow::Result<Detached> {
+        self.reporter.sweep(self.node.enforcement())?;
+        self.node.enforcement().dir().remove()?;
+        self.reporter.tell(DaemonEvent::Detached);
+        Ok(Detached {
+            instance: self.instance.clone(),
+        })
+    }
+}
+
+/// What the daemon does once it has answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    GoOn,
+    End,
+}
+
+fn problem(error: anyhow::Error) -> Problem {
+    Problem::new(format!("{error:#}"))
 }
 
 /// Never, where nothing is traced.

@@ -10,8 +10,8 @@ use crate::{
         Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
         SinkHealth, Status, Workload,
     },
-    events::sinks::FailureCause,
-    kernel::{Build, Enforcement, KernelError, PinDir},
+    events::{clock, sinks::FailureCause},
+    kernel::{Build, Enforcement, HOOKS, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
 };
@@ -26,6 +26,8 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
     }
     status.adopted = node.enforcement().is_adopted();
     status.last_error = node.last_error().map(str::to_owned).or(status.last_error);
+    status.revision = node.revision();
+    status.isolations = node.isolations().to_vec();
     status.policies = node.policies().iter().map(policy_status).collect();
     for workload in &mut status.workloads {
         let class = workload.class.map(enforcer_common::abi::ClassId);
@@ -121,6 +123,8 @@ fn empty(instance: &str, daemon: &str) -> Status {
         generation: None,
         adopted: false,
         last_error: None,
+        revision: None,
+        isolations: Vec::new(),
         policies: Vec::new(),
         databases: Vec::new(),
         workloads: Vec::new(),
@@ -156,7 +160,10 @@ fn fill(
             hooks: attached.hooks,
         })
         .collect();
-    status.enforcing = !status.cgroups.is_empty() && status.generation.is_some();
+    let holds = |cgroup: &Attached| {
+        cgroup.hooks.len() == HOOKS.len() && paths.contains_key(&CgroupId(cgroup.id))
+    };
+    status.enforcing = status.generation.is_some() && status.cgroups.iter().any(holds);
     status.workloads = enforcement
         .tags()?
         .into_iter()
@@ -178,6 +185,7 @@ fn fill(
         ("unknown", Counter::Unknown),
         ("isolated", Counter::Isolated),
         ("replies", Counter::Replies),
+        ("socket_tag_failed", Counter::SocketTagFailed),
     ];
     status.counters = plain
         .into_iter()
@@ -225,17 +233,23 @@ fn workload(cgroup: String, id: CgroupId, tag: &Tag) -> Workload {
         coverage,
         class,
         policies: Vec::new(),
+        isolated_until_ns: (tag.isolated_until > clock::boottime_ns())
+            .then_some(tag.isolated_until),
+    }
+}
+
+/// As policies write it.
+pub(super) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Audit => "audit",
     }
 }
 
 fn policy_status(policy: &crate::policy::Policy) -> PolicyStatus {
     PolicyStatus {
         name: policy.name.to_string(),
-        mode: match policy.mode {
-            Mode::Enforce => "enforce",
-            Mode::Audit => "audit",
-        }
-        .to_owned(),
+        mode: mode_name(policy.mode).to_owned(),
         source: format!("{}:{}", policy.at.file.display(), policy.at.line),
     }
 }

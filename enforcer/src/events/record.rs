@@ -12,7 +12,7 @@ use super::context::{Mode, PlaceInfo, RuleInfo, WorkloadInfo};
 
 mod daemon;
 
-pub use daemon::{DaemonEvent, Heartbeat, SinkTally};
+pub use daemon::{DaemonEvent, Heartbeat, IsolationEvent, IsolationStep, SinkTally};
 
 /// One line of the stream, before it has a number.
 #[derive(Clone, Debug, PartialEq)]

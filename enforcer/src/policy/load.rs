@@ -10,6 +10,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     Minute,
+    bundle::Bundle,
     check::{self, Document, Kind},
     data_flow::DataFlow,
     diagnostic::{Code, Diagnostic, Diagnostics},
@@ -50,6 +51,19 @@ pub struct Loaded {
 /// All findings of all files, warnings too, if any of them is an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
     load_at(paths, now())
+}
+
+/// [`load`] with the files of a bundle beside those of `paths`. All of them are one set: a name that
+/// occurs in both is an error.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(paths: &[PathBuf], bundle: &Bundle) -> Result<Loaded, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let [mut sources] = source::collect([paths], &mut diagnostics);
+    sources.extend(bundle.sources());
+    let policy_files = sources.len();
+    load_sources(sources, policy_files, diagnostics, now())
 }
 
 /// [`load`] as of the start of another day.

@@ -236,6 +236,7 @@ fn lifecycle(event: &DaemonEvent) -> (u8, &'static str) {
         | DaemonEvent::PoliciesRejected { .. }
         | DaemonEvent::AgreementEnded { .. }
         | DaemonEvent::DatabaseOld { .. }
+        | DaemonEvent::Isolation(_)
         | DaemonEvent::Faults { .. }
         | DaemonEvent::EventsLost { .. }
         | DaemonEvent::Heartbeat(_)

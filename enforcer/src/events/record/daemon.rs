@@ -15,6 +15,8 @@ pub enum DaemonEvent {
         /// Number of the image in force.
         generation: u64,
     },
+    /// A workload was cut off, or is no longer.
+    Isolation(IsolationEvent),
     /// Enforcement was ended on request.
     Detached,
     /// The daemon stops; enforcement goes on.
@@ -112,6 +114,44 @@ pub struct SinkTally {
     pub lost: u64,
 }
 
+/// What happened to an isolation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsolationEvent {
+    /// What.
+    pub step: IsolationStep,
+    /// Path of the cgroup.
+    pub workload: Arc<str>,
+    /// Why it was isolated, in the words of who did.
+    pub reason: Arc<str>,
+    /// Who asked for this step; `None` when time did.
+    pub by: Option<Arc<str>>,
+    /// When it ends, or would have, RFC 3339.
+    pub until: Arc<str>,
+}
+
+/// See [`IsolationEvent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationStep {
+    /// It began, or was changed.
+    Begun,
+    /// It was ended before its time.
+    Released,
+    /// Its time is over.
+    Expired,
+}
+
+impl IsolationStep {
+    /// The name in events.
+    #[must_use]
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Begun => "workload-isolated",
+            Self::Released => "workload-released",
+            Self::Expired => "isolation-expired",
+        }
+    }
+}
+
 impl DaemonEvent {
     /// How much attention it deserves.
     #[must_use]
@@ -127,6 +167,10 @@ impl DaemonEvent {
             | Self::EventsLost { .. }
             | Self::AgreementEnded { .. }
             | Self::SinkFailing { .. } => Severity::Medium,
+            Self::Isolation(event) => match event.step {
+                IsolationStep::Begun => Severity::High,
+                IsolationStep::Released | IsolationStep::Expired => Severity::Medium,
+            },
             Self::Detached | Self::PoliciesRejected { .. } | Self::Faults { .. } => Severity::High,
         }
     }
@@ -145,6 +189,7 @@ impl DaemonEvent {
             | Self::PoliciesRejected { .. }
             | Self::AgreementEnded { .. }
             | Self::DatabaseOld { .. }
+            | Self::Isolation(_)
             | Self::Heartbeat(_)
             | Self::SinkFailing { .. }
             | Self::SinkRecovered { .. } => None,

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::{Signature, severity, write_version};
 use crate::events::{
     encode::{json::Object, time::Times},
-    record::{DaemonEvent, Heartbeat},
+    record::{DaemonEvent, Heartbeat, IsolationEvent, IsolationStep},
 };
 
 /// What the schema has words for.
@@ -30,6 +30,9 @@ pub(super) fn write(
         object.texts("category", [headline.category]);
         object.texts("type", headline.types.iter().copied());
         object.text("action", headline.action);
+        if let DaemonEvent::Isolation(isolation) = event {
+            object.text("reason", &isolation.reason);
+        }
         object.text("outcome", headline.outcome);
         object.number("sequence", sequence);
         object.number("severity", severity(event.severity()));
@@ -53,6 +56,9 @@ pub(super) fn headline(event: &DaemonEvent) -> Headline {
     let (category, types, action, outcome): (_, &'static [_], _, _) = match event {
         DaemonEvent::Started { .. } => ("host", &["start"], "enforcement-started", "success"),
         DaemonEvent::Adopted { .. } => ("host", &["start"], "enforcement-adopted", "success"),
+        DaemonEvent::Isolation(event) => {
+            ("configuration", &["change"], event.step.action(), "success")
+        }
         DaemonEvent::Detached => ("host", &["end"], "enforcement-detached", "success"),
         DaemonEvent::Stopped => ("host", &["info"], "daemon-stopped", "success"),
         DaemonEvent::PoliciesLoaded { .. } => {
@@ -88,6 +94,26 @@ pub(in crate::events::encode) fn message(event: &DaemonEvent) -> String {
         }
         DaemonEvent::Adopted { generation } => {
             format!("took over enforcement with generation {generation} in force")
+        }
+        DaemonEvent::Isolation(event) => {
+            let IsolationEvent {
+                step,
+                workload,
+                reason,
+                by,
+                until,
+            } = event;
+            let by = by
+                .as_deref()
+                .map(|by| format!(" by {by}"))
+                .unwrap_or_default();
+            match step {
+                IsolationStep::Begun => {
+                    format!("{workload} is isolated{by} until {until}: {reason}")
+                }
+                IsolationStep::Released => format!("the isolation of {workload} was ended{by}"),
+                IsolationStep::Expired => format!("the isolation of {workload} is over"),
+            }
         }
         DaemonEvent::Detached => "enforcement ended on request".into(),
         DaemonEvent::Stopped => "the daemon stops; enforcement goes on".into(),
@@ -140,6 +166,7 @@ fn write_own(own: &mut Object<'_>, event: &DaemonEvent) {
         | DaemonEvent::PoliciesRejected { generation, .. } => {
             own.number("generation", *generation);
         }
+        DaemonEvent::Isolation(isolation) => own.text("workload", &isolation.workload),
         DaemonEvent::Detached | DaemonEvent::Stopped => {}
         DaemonEvent::PoliciesLoaded {
             generation,

@@ -13,8 +13,8 @@ use crate::events::{
     aggregate::Describe,
     enrich::{Enricher, process::ProcFs},
     record::{
-        CommandName, DaemonEvent, Facts, Heartbeat, Parent, Process, ProcessImage, Record,
-        SinkTally, Violation,
+        CommandName, DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Parent, Process,
+        ProcessImage, Record, SinkTally, Violation,
     },
     samples::{SampleContext, addr, event, observer},
 };
@@ -137,6 +137,20 @@ fn daemon_events() -> Vec<DaemonEvent> {
             cause: "ring_full",
             count: 17,
         },
+        DaemonEvent::Isolation(IsolationEvent {
+            step: IsolationStep::Begun,
+            workload: "/llm/a".into(),
+            reason: "beacon to an unknown host".into(),
+            by: Some("anna (uid 1000)".into()),
+            until: "2026-11-22T12:00:00Z".into(),
+        }),
+        DaemonEvent::Isolation(IsolationEvent {
+            step: IsolationStep::Expired,
+            workload: "/llm/a".into(),
+            reason: "beacon to an unknown host".into(),
+            by: None,
+            until: "2026-11-22T12:00:00Z".into(),
+        }),
         DaemonEvent::Stopped,
         DaemonEvent::Detached,
         DaemonEvent::SinkFailing {
