@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{build::Build, error::KernelError};
+use super::{attach::end_links, build::Build, error::KernelError};
 
 /// One enforcement's directory below `/sys/fs/bpf/enforcer/INSTANCE`.
 ///
@@ -102,6 +102,7 @@ impl PinDir {
     /// The first thing that could not be removed, after trying all.
     pub fn remove(&self) -> Result<(), KernelError> {
         let mut outcome = Ok(());
+        end_links(&self.links());
         for below in ["links", "programs", "maps"] {
             outcome = outcome.and(remove_tree(&self.0.join(below)));
         }
