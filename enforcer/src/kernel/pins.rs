@@ -102,7 +102,12 @@ impl PinDir {
     /// The first thing that could not be removed, after trying all.
     pub fn remove(&self) -> Result<(), KernelError> {
         let mut outcome = Ok(());
-        end_links(&self.links());
+        // Of the directory itself, and of those of an instance.
+        let runs = self.below("run-").unwrap_or_default();
+        let execs = self.below("exec-").unwrap_or_default();
+        for directory in [self].into_iter().chain(&runs).chain(&execs) {
+            end_links(&directory.links());
+        }
         for below in ["links", "programs", "maps"] {
             outcome = outcome.and(remove_tree(&self.0.join(below)));
         }
