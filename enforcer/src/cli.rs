@@ -74,6 +74,8 @@ enum GeoVerb {
     Lookup(geo::LookupArgs),
     /// Say which databases are in use, how old they are, and under which licence
     Info(geo::InfoArgs),
+    /// Say what another database would change, addresses and verdicts
+    Diff(geo::DiffArgs),
 }
 
 /// Runs the command line.
@@ -138,6 +140,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Geo(args) => match &args.verb {
             GeoVerb::Lookup(args) => geo::lookup(args).map(done),
             GeoVerb::Info(args) => geo::info(args).map(done),
+            GeoVerb::Diff(args) => geo::diff(args),
         },
         #[cfg(feature = "kernel")]
         Verb::Status(args) => status::status(args, &cli.instance),

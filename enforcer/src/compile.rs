@@ -8,6 +8,7 @@
 //! ```
 
 mod addresses;
+mod diff;
 mod flat;
 mod image;
 mod lists;
@@ -18,6 +19,7 @@ mod provenance;
 
 use enforcer_common::abi::{CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, RuleId};
 
+pub use diff::{Service, VerdictChange, changed_verdicts};
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
 pub use partition::AddressUsage;
