@@ -7,12 +7,16 @@ mod doctor;
 #[cfg(feature = "kernel")]
 mod exec;
 mod explain;
+#[cfg(feature = "kernel")]
+pub mod flows;
 pub mod geo;
 pub mod policy;
 #[cfg(feature = "kernel")]
 mod run;
 #[cfg(feature = "kernel")]
 mod status;
+#[cfg(feature = "kernel")]
+pub mod watch;
 
 use std::{env, process::ExitCode};
 
@@ -53,6 +57,12 @@ enum Verb {
     /// List the workloads and the policies that apply to each
     #[cfg(feature = "kernel")]
     Workloads(status::WorkloadsArgs),
+    /// List who went where, and what became of it
+    #[cfg(feature = "kernel")]
+    Flows(flows::FlowsArgs),
+    /// Show what is refused as it happens
+    #[cfg(feature = "kernel")]
+    Watch(watch::WatchArgs),
     /// Say whether this machine can enforce, and what is missing
     #[cfg(feature = "kernel")]
     Doctor(doctor::DoctorArgs),
@@ -146,6 +156,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Status(args) => status::status(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Workloads(args) => status::workloads(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Flows(args) => flows::run(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Watch(args) => watch::run(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Doctor(args) => doctor::run(args),
         #[cfg(feature = "kernel")]

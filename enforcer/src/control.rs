@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /v1/status` | | [`Status`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |
+//! | `GET /v1/flows` | | [`FlowList`] |
+//! | `GET /v1/events` | | events as they happen, one JSON object a line, until the caller hangs up |
 //! | `POST /v1/explain` | [`ExplainRequest`] | an array of [`Explanation`], or 422 and a [`Problem`] |
 
 #[cfg(feature = "kernel")]
@@ -16,8 +18,8 @@ use std::path::PathBuf;
 
 pub use messages::{
     Attached, Coverage, DatabaseAnswer, DatabaseStatus, DecisionStatus, ExplainRequest,
-    Explanation, Labelled, MapStatus, PolicyStatus, Problem, Reloaded, SinkHealth, Status,
-    Workload,
+    Explanation, FlowList, FlowRecord, Labelled, MapStatus, PolicyStatus, Problem, Reloaded,
+    SinkHealth, Status, TableStatus, Workload,
 };
 
 /// Where the socket of an instance is.

@@ -7,6 +7,14 @@ pub mod context;
 pub mod exec;
 pub mod explain;
 #[cfg(feature = "kernel")]
+pub mod flows;
+#[cfg(feature = "kernel")]
+mod ledger;
+#[cfg(feature = "kernel")]
+mod live;
+#[cfg(feature = "kernel")]
+pub mod metrics;
+#[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
 pub mod reporter;
@@ -14,6 +22,7 @@ pub mod reporter;
 pub mod run;
 #[cfg(feature = "kernel")]
 pub mod settings;
+pub mod simulate;
 #[cfg(feature = "kernel")]
 pub mod status;
 #[cfg(feature = "kernel")]

@@ -7,6 +7,7 @@ mod attach;
 mod build;
 mod counters;
 mod error;
+mod fill;
 mod object;
 #[cfg(feature = "parity")]
 mod parity;
@@ -19,12 +20,13 @@ mod traces;
 
 use std::path::Path;
 
-use enforcer_common::abi::{CgroupId, Stance, Tag};
+use enforcer_common::abi::{CgroupId, Stance, Tag, names};
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
+pub use fill::TableFill;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
 pub use parity::PARITY_OBJECT;
@@ -42,6 +44,7 @@ pub struct Enforcement {
     image: ImageSlot,
     tags: Tags,
     flows: Flows,
+    recorded: Flows,
     maps: Maps,
     adopted: bool,
 }
@@ -71,12 +74,14 @@ impl Enforcement {
     fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
-        let flows = Flows::new(&mut maps)?;
+        let flows = Flows::new(&mut maps, names::FLOWS)?;
+        let recorded = Flows::new(&mut maps, names::RECORDED)?;
         Ok(Self {
             dir,
             image,
             tags,
             flows,
+            recorded,
             maps,
             adopted,
         })
@@ -197,12 +202,26 @@ impl Enforcement {
         &mut self.flows
     }
 
+    /// The same of flows that passed: empty unless they are recorded ([`Build::Recording`]).
+    #[must_use]
+    pub fn recorded(&mut self) -> &mut Flows {
+        &mut self.recorded
+    }
+
     /// Counters of the programs.
     ///
     /// # Errors
     /// A map cannot be read.
     pub fn counters(&self) -> Result<KernelCounters, KernelError> {
         KernelCounters::read(&self.dir)
+    }
+
+    /// How full the tables are.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn fill(&self) -> Result<Vec<TableFill>, KernelError> {
+        TableFill::read(&self.maps)
     }
 
     /// Kernel memory of each map.

@@ -18,6 +18,8 @@ pub enum Counter {
     LostRingFull = 5,
     /// Refused packets whose flow found no room in `FLOWS`; the decision is still counted.
     LostFlowsFull = 6,
+    /// Flows that passed and found no room in `RECORDED`.
+    LostRecordsFull = 15,
     /// First fault; see [`Fault`](crate::verdict::Fault). One counter each from here on.
     FaultBase = 16,
 }
@@ -34,12 +36,19 @@ pub enum LossCause {
     RingFull,
     /// The flow table was full.
     FlowsFull,
+    /// The table of recorded flows was full.
+    RecordsFull,
 }
 
 impl LossCause {
     /// Every cause with its counter and label.
-    pub const ALL: [(Self, Counter, &'static str); 2] = [
+    pub const ALL: [(Self, Counter, &'static str); 3] = [
         (Self::RingFull, Counter::LostRingFull, "ring_full"),
         (Self::FlowsFull, Counter::LostFlowsFull, "flow_table_full"),
+        (
+            Self::RecordsFull,
+            Counter::LostRecordsFull,
+            "record_table_full",
+        ),
     ];
 }

@@ -1,15 +1,17 @@
 //! `enforcer policy`: everything about policies that needs no daemon.
 
 mod check;
+mod simulate;
 
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,
 };
 
-use check::color;
+pub(super) use check::color;
 pub use check::{CheckArgs, Format, check};
 use clap::{Args, Subcommand};
+pub use simulate::{SimulateArgs, simulate};
 
 use crate::policy::Diagnostics;
 
@@ -24,6 +26,8 @@ pub struct PolicyArgs {
 enum PolicyVerb {
     /// Check policies and regions without applying them
     Check(CheckArgs),
+    /// Say which recorded flows would end otherwise under other policies
+    Simulate(SimulateArgs),
 }
 
 /// Findings for standard error, in colour where it is a terminal.
@@ -39,5 +43,6 @@ pub fn rendered(diagnostics: &Diagnostics) -> String {
 pub fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     match &args.verb {
         PolicyVerb::Check(args) => check(args),
+        PolicyVerb::Simulate(args) => simulate(args),
     }
 }

@@ -49,6 +49,11 @@ impl Image {
         }
     }
 
+    /// How many kinds of addresses an image holds.
+    pub const MOST_ATOMS: usize = super::partition::Partition::MOST_ATOMS;
+    /// How many pages an image holds.
+    pub const MOST_PAGES: usize = super::pages::Arena::MOST_PAGES;
+
     /// Its number.
     #[must_use]
     pub fn generation(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! The daemon's side.
 
 use std::{
+    convert::Infallible,
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -8,23 +9,32 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::{Body, Bytes},
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::{mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot},
+};
+use tokio_stream::{
+    StreamExt as _,
+    wrappers::{BroadcastStream, errors::BroadcastStreamRecvError},
 };
 
-use super::{ExplainRequest, Explanation, Problem, Reloaded, Status};
+use super::{ExplainRequest, Explanation, FlowList, Problem, Reloaded, Status};
 
 /// What the daemon is asked.
 pub enum Request {
     /// How it stands.
     Status(oneshot::Sender<Status>),
+    /// Who went where.
+    Flows(oneshot::Sender<FlowList>),
+    /// To tell what happens from now on.
+    Watch(oneshot::Sender<broadcast::Receiver<Bytes>>),
     /// To read policies and databases again.
     Reload(oneshot::Sender<Reloaded>),
     /// How destinations of a workload are decided.
@@ -67,6 +77,8 @@ impl Server {
     pub async fn serve(&self) {
         let routes = Router::new()
             .route("/v1/status", get(status))
+            .route("/v1/flows", get(flows))
+            .route("/v1/events", get(events))
             .route("/v1/reload", post(reload))
             .route("/v1/explain", post(explain))
             .with_state(self.requests.clone());
@@ -103,6 +115,24 @@ fn may_ask(stream: &UnixStream) -> bool {
 
 async fn status(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Status>, StatusCode> {
     ask(&daemon, Request::Status).await.map(Json)
+}
+
+async fn flows(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<FlowList>, StatusCode> {
+    ask(&daemon, Request::Flows).await.map(Json)
+}
+
+/// Lines until the caller hangs up. One that falls behind is told how many events it missed.
+async fn events(State(daemon): State<mpsc::Sender<Request>>) -> Result<Response, StatusCode> {
+    let receiver = ask(&daemon, Request::Watch).await?;
+    let lines = BroadcastStream::new(receiver).map(|line| {
+        Ok::<_, Infallible>(
+            line.unwrap_or_else(|BroadcastStreamRecvError::Lagged(missed)| {
+                format!("{{\"enforcer\":{{\"missed\":{missed}}}}}\n").into()
+            }),
+        )
+    });
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((kind, Body::from_stream(lines)).into_response())
 }
 
 async fn reload(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Reloaded>, StatusCode> {

@@ -8,14 +8,21 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{reporter::Reporter, settings::Settings};
+use super::{
+    flows::{self, Recording},
+    ledger::Ledger,
+    reporter::Reporter,
+    settings::Settings,
+};
 use crate::{
     compile::{Image, Input, compile},
+    control::DecisionStatus,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
     policy::{self, Policy},
@@ -45,6 +52,8 @@ pub struct Node {
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
+    ledger: Ledger,
+    apply_time: Option<Duration>,
 }
 
 impl Node {
@@ -60,6 +69,7 @@ impl Node {
         cgroups: Cgroup2,
         instance: &str,
     ) -> anyhow::Result<Self> {
+        let begun = Instant::now();
         let state = Path::new("/var/lib/enforcer").join(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
         let build = settings.programs;
@@ -86,11 +96,17 @@ impl Node {
             generation,
             tags: HashMap::new(),
             last_error: None,
+            ledger: Ledger::default(),
+            apply_time: None,
         };
         node.tags = node.adopted_tags()?;
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
-            Some((policies, geo)) => node.apply(policies, geo, None),
+            Some((policies, geo)) => {
+                let applied = node.apply(policies, geo, None);
+                node.apply_time = Some(begun.elapsed());
+                applied
+            }
             None => node.reload(None),
         };
         match outcome {
@@ -113,8 +129,12 @@ impl Node {
     /// # Errors
     /// They are broken: the old image stays in force.
     pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
+        let begun = Instant::now();
         let outcome = load(&self.settings);
         let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
+        if outcome.is_ok() {
+            self.apply_time = Some(begun.elapsed());
+        }
         self.last_error = outcome.as_ref().err().map(|error| format!("{error:#}"));
         outcome
     }
@@ -150,10 +170,41 @@ impl Node {
             reporter.known().learn_image(&loaded.image);
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
+        self.publish(loaded)?;
+        self.place(assigned)
+    }
+
+    /// Puts an image in force, after crediting what was decided to the rules of the one before.
+    fn publish(&mut self, loaded: Loaded) -> Result<(), KernelError> {
+        if self.loaded.is_some() {
+            self.settle()?;
+        }
         self.enforcement.publish(&loaded.image)?;
         self.generation = loaded.image.generation();
         self.loaded = Some(loaded);
-        self.place(assigned)
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), KernelError> {
+        let counted = self.enforcement.counters()?.decisions;
+        let image = self.loaded.as_ref().map(|loaded| &loaded.image);
+        self.ledger.credit(&counted, image);
+        Ok(())
+    }
+
+    /// What each rule decided, those of earlier images included.
+    ///
+    /// # Errors
+    /// The counters cannot be read.
+    pub fn decisions(&mut self) -> Result<Vec<DecisionStatus>, KernelError> {
+        self.settle()?;
+        Ok(self.ledger.decisions())
+    }
+
+    /// How long the last change took to be in force.
+    #[must_use]
+    pub fn apply_time(&self) -> Option<Duration> {
+        self.apply_time
     }
 
     fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
@@ -193,9 +244,7 @@ impl Node {
             let loaded = self.compile(policies, geo)?;
             class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
-            self.enforcement.publish(&loaded.image)?;
-            self.generation = loaded.image.generation();
-            self.loaded = Some(loaded);
+            self.publish(loaded)?;
         }
         self.place(assigned)?;
         self.introduce(reporter.known());
@@ -358,8 +407,19 @@ impl Node {
     /// The log cannot be read.
     pub fn traces(&self) -> Result<Option<Traces>, KernelError> {
         match self.settings.programs {
-            Build::Plain => Ok(None),
+            Build::Plain | Build::Recording => Ok(None),
             Build::Traced => self.enforcement.traces().map(Some),
+        }
+    }
+
+    /// Which flows are recorded, and where they are kept.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        Recording {
+            passing: self.settings.programs == Build::Recording,
+            keep: self.settings.keep_flows.map_or(flows::KEEP, |keep| keep.0),
+            most: self.settings.most_flows.unwrap_or(flows::MOST),
+            file: self.state.join("flows.ndjson"),
         }
     }
 

@@ -3,9 +3,13 @@
 use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
 use enforcer_common::abi::{FlowCount, FlowKey};
-use tokio::io::{Interest, unix::AsyncFd};
+use hyper::body::Bytes;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::broadcast,
+};
 
-use super::context::Known;
+use super::{context::Known, flows::FlowRecorder, live::Live};
 use crate::{
     events::{
         Aggregator, Clock, DaemonEvent, Enricher, Observer, Pipeline, ProcFs, Record, SinkError,
@@ -52,6 +56,8 @@ pub struct Reporter {
     ring: EventRing,
     aggregator: Aggregator<Enricher<Known>>,
     pipeline: Pipeline,
+    flows: Option<FlowRecorder>,
+    live: Live,
     told: u64,
 }
 
@@ -69,13 +75,40 @@ impl Reporter {
             .iter()
             .map(SinkSpec::open)
             .collect::<Result<_, SinkError>>()?;
+        let observer = Observer::this_host();
         let enricher = Enricher::new(known, ProcFs::at(Path::new("/proc")));
         Ok(Self {
             ring: enforcement.events()?,
             aggregator: Aggregator::new(enricher, Clock::now(), IDLE),
-            pipeline: Pipeline::new(Observer::this_host(), sinks, BACKLOG_BYTES),
+            pipeline: Pipeline::new(observer.clone(), sinks, BACKLOG_BYTES),
+            flows: None,
+            live: Live::new(observer),
             told: 0,
         })
+    }
+
+    /// Records flows from now on.
+    pub fn record_flows(&mut self, recorder: FlowRecorder) {
+        self.flows = Some(recorder);
+    }
+
+    /// The recorded flows.
+    #[must_use]
+    pub fn flows(&self) -> Option<&FlowRecorder> {
+        self.flows.as_ref()
+    }
+
+    /// Every record from now on, as the sinks have it.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Bytes> {
+        self.live.watch()
+    }
+
+    /// Writes recorded flows where the next daemon finds them.
+    pub fn save_flows(&mut self) {
+        if let Some(flows) = &mut self.flows {
+            flows.save();
+        }
     }
 
     /// What the reporter knows of rules, workloads and places.
@@ -111,6 +144,10 @@ impl Reporter {
         }
         for key in sweep.idle {
             self.retire(enforcement, &key, generation)?;
+        }
+        if let Some(flows) = &mut self.flows {
+            let describe = self.aggregator.describe();
+            flows.take(enforcement.recorded(), describe, Clock::now(), generation)?;
         }
         self.flush();
         Ok(())
@@ -175,7 +212,11 @@ impl Reporter {
 
     fn push(&mut self, record: &Record) {
         self.told += 1;
+        if let (Record::Violation(violation), Some(flows)) = (record, &mut self.flows) {
+            flows.refused(violation);
+        }
         self.pipeline.push(record);
+        self.live.tell(record, self.pipeline.sequence());
     }
 
     fn flush(&mut self) {

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    net::SocketAddr,
     os::fd::OwnedFd,
     path::PathBuf,
     time::{Duration, SystemTime},
@@ -19,6 +20,8 @@ use tokio::{
 use super::{
     context::Known,
     explain::of_workload,
+    flows::FlowRecorder,
+    metrics::MetricsServer,
     node::Node,
     reporter::{Reporter, RingBell},
     settings::Settings,
@@ -60,12 +63,13 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
     }
     let sinks = settings.sinks()?;
+    let metrics = settings.metrics;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, &sinks, instance)?.attend().await
+        Daemon::new(node, &sinks, instance)?.attend(metrics).await
     })
 }
 
@@ -98,6 +102,7 @@ impl Daemon {
         let mut known = Known::default();
         node.introduce(&mut known);
         let mut reporter = Reporter::new(node.enforcement(), known, sinks)?;
+        reporter.record_flows(FlowRecorder::new(node.recording()));
         reporter.tell(node.started());
         if node.last_error().is_some() {
             reporter.tell(node.reloaded());
@@ -133,8 +138,15 @@ impl Daemon {
             .set(directories.iter().map(PathBuf::as_path))
     }
 
-    async fn attend(mut self) -> anyhow::Result<()> {
+    async fn attend(mut self, metrics: Option<SocketAddr>) -> anyhow::Result<()> {
         let (requests, mut asked) = mpsc::channel(16);
+        let metrics = match metrics {
+            Some(address) => Some(MetricsServer::bind(address, requests.clone()).await?),
+            None => None,
+        };
+        if let Some(metrics) = &metrics {
+            eprintln!("enforcer: metrics on http://{}/metrics", metrics.address()?);
+        }
         let server = Server::bind(&control::socket_path(&self.instance), requests)?;
         let bell = RingBell::new(&self.reporter)?;
         let mut tracer = match self.node.traces()? {
@@ -152,6 +164,7 @@ impl Daemon {
         loop {
             tokio::select! {
                 () = server.serve() => {}
+                () = measured(metrics.as_ref()) => {}
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => {
@@ -183,6 +196,7 @@ impl Daemon {
         }
         self.trace(tracer.as_mut());
         self.reporter.sweep(self.node.enforcement())?;
+        self.reporter.save_flows();
         self.reporter.tell(DaemonEvent::Stopped);
         Ok(())
     }
@@ -221,6 +235,16 @@ impl Daemon {
                     &self.instance,
                 )));
             }
+            Request::Flows(reply) => {
+                // What passed since the last sweep belongs to the answer.
+                if let Err(error) = self.reporter.sweep(self.node.enforcement()) {
+                    eprintln!("enforcer: recorded flows: {error}");
+                }
+                if let Some(flows) = self.reporter.flows() {
+                    drop(reply.send(flows.list()));
+                }
+            }
+            Request::Watch(reply) => drop(reply.send(self.reporter.watch())),
             Request::Reload(reply) => {
                 self.reload();
                 drop(reply.send(Reloaded {
@@ -235,6 +259,14 @@ impl Daemon {
                 })));
             }
         }
+    }
+}
+
+/// Serves metrics, where that was asked for.
+async fn measured(metrics: Option<&MetricsServer>) {
+    match metrics {
+        Some(metrics) => metrics.serve().await,
+        None => std::future::pending().await,
     }
 }
 

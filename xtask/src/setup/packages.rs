@@ -36,6 +36,11 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("nsenter"),
         why: "tests enter namespaces without remounting /sys",
     },
+    Package {
+        name: Cow::Borrowed("prometheus"),
+        brings: Brings::Command("promtool"),
+        why: "tests have promtool read the metrics",
+    },
 ];
 
 /// What the bench compares with.

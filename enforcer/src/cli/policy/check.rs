@@ -124,7 +124,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 /// Colours only where somebody sees them, and who sets `NO_COLOR` wants none (no-color.org).
-pub(super) fn color(terminal: bool) -> Color {
+pub(in crate::cli) fn color(terminal: bool) -> Color {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if terminal && !refused {
         Color::Always
