@@ -65,6 +65,9 @@ pub fn changed_verdicts(
 /// A class, a service (by its place in the list) and two verdicts.
 type Change = (u16, usize, Said, Said);
 
+/// A change and the two decisions.
+type Changed = (Change, Decision, Decision);
+
 /// A verdict, and its rule: a change from one rule that denies to another is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Said(bool, bool, u16);
@@ -75,7 +78,7 @@ struct Comparison {
     old: Image,
     new: Image,
     /// For each pair of atoms, what changes.
-    pairs: HashMap<(Atom, Atom), Vec<(Change, Decision, Decision)>>,
+    pairs: HashMap<(Atom, Atom), Vec<Changed>>,
     groups: Groups<Change>,
 }
 
@@ -96,7 +99,7 @@ impl Comparison {
     }
 
     /// What changes for the addresses of a pair of atoms, of which `dst` is one.
-    fn changes(&self, dst: Addr) -> Vec<(Change, Decision, Decision)> {
+    fn changes(&self, dst: Addr) -> Vec<Changed> {
         let mut changes = Vec::new();
         for class in 0..self.classes {
             for (index, service) in self.services.iter().enumerate() {

@@ -64,10 +64,10 @@ impl Stream {
             let outcome = follow(&socket, "/v1/events", |line| {
                 let told = Told::read(line).filter(|told| filter.wants(told));
                 // Fails when the screen is gone.
-                match told.map(|told| tell.send(Ok(told))) {
-                    Some(Err(_)) => ControlFlow::Break(()),
-                    Some(Ok(())) | None => ControlFlow::Continue(()),
+                if told.is_some_and(|told| tell.send(Ok(told)).is_err()) {
+                    return ControlFlow::Break(());
                 }
+                ControlFlow::Continue(())
             });
             if let Err(error) = outcome {
                 // The screen is gone already.

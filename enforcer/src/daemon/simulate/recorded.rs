@@ -70,17 +70,19 @@ fn text(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn of_value(value: Value, flows: &mut Vec<FlowRecord>) -> serde_json::Result<()> {
-    match value {
+fn of_value(mut value: Value, flows: &mut Vec<FlowRecord>) -> serde_json::Result<()> {
+    let listed = value.get_mut("flows").map(Value::take);
+    match listed.unwrap_or(value) {
         Value::Array(records) => {
             for record in records {
                 flows.push(FlowRecord::deserialize(record)?);
             }
         }
-        Value::Object(mut list) if list.contains_key("flows") => {
-            of_value(list.remove("flows").unwrap_or_default(), flows)?;
-        }
-        record => flows.push(FlowRecord::deserialize(record)?),
+        record @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Object(_)) => flows.push(FlowRecord::deserialize(record)?),
     }
     Ok(())
 }
