@@ -7,6 +7,7 @@ mod check;
 mod cmd;
 mod demo;
 mod geo;
+mod screenshots;
 mod setup;
 mod test;
 mod tree;
@@ -32,6 +33,8 @@ enum Verb {
     /// Measure what enforcer costs, beside what one would use instead (needs root)
     #[command(subcommand)]
     Bench(bench::Args),
+    /// Draw the pictures of the documentation
+    Screenshots,
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::Demo => demo::run(),
         Verb::Bench(args) => bench::run(args),
+        Verb::Screenshots => screenshots::run(),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {

@@ -37,6 +37,11 @@ pub(super) const FOR_TESTS: &[Package] = &[
         why: "tests enter namespaces without remounting /sys",
     },
     Package {
+        name: Cow::Borrowed("python3-venv"),
+        brings: Brings::Command("python3"),
+        why: "detection rules are read by sigma-cli",
+    },
+    Package {
         name: Cow::Borrowed("prometheus"),
         brings: Brings::Command("promtool"),
         why: "tests have promtool read the metrics",
