@@ -43,8 +43,7 @@ pub fn report<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
 }
 
 /// Whether flows that pass are recorded too. The loader sets it before the programs are verified
-/// (`kernel::Build`), and the kernel removes what a constant makes unreachable: recording that
-/// nobody asked for leaves no instruction behind.
+/// (`kernel::Build`), and the kernel removes what a constant makes unreachable.
 #[unsafe(no_mangle)]
 static RECORD_FLOWS: u8 = 0;
 

@@ -136,6 +136,51 @@ fn what_is_simulated_is_what_happens() {
     assert_eq!(verb.output().expect("it runs").status.code(), Some(2));
 }
 
+/// Knows one address, which the database of the laboratory does not.
+fn other_database() -> Vec<u8> {
+    use mmdb_writer::{Value, Writer, ipnet::IpNet};
+    let mut writer = Writer::new("Other");
+    let record = Value::map([("country", Value::map([("iso_code", Value::from("FR"))]))]);
+    let network: IpNet = "9.9.9.9/32".parse().expect("a network");
+    writer.insert_value(network, record).expect("it fits");
+    writer.to_bytes().expect("bytes")
+}
+
+#[test]
+fn databases_are_compared_by_exit_status() {
+    let node = Node::new().expect("a node");
+    node.allow("llm", &["DE"]).expect("a policy");
+    let directory = tempfile::tempdir().expect("a directory");
+    let diff = |new: &std::path::Path| {
+        let mut verb = node.instance.verb("geo").expect("enforcer");
+        verb.arg("diff").arg(node.geo_file()).arg(new).arg("--json");
+        verb.arg("--policy").arg(node.policy_file());
+        let output = verb.output().expect("it runs");
+        let said: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        (output.status.code(), said)
+    };
+    let (code, same) = diff(&node.geo_file());
+    assert_eq!(code, Some(0));
+    assert_eq!(same.expect("JSON")["verdicts"], json!([]));
+    let other = directory.path().join("other.mmdb");
+    fs::write(&other, other_database()).expect("written");
+    let (code, moved) = diff(&other);
+    let moved = moved.expect("JSON");
+    assert_eq!(code, Some(1), "{moved:#}");
+    let lost = moved["verdicts"].as_array().expect("an array").iter();
+    let lost: Vec<_> = lost
+        .map(|change| {
+            (
+                &change["policy"],
+                &change["service"],
+                &change["new"]["verdict"],
+            )
+        })
+        .collect();
+    assert_eq!(lost, [(&json!("node"), &json!("other"), &json!("deny"))]);
+    assert_eq!(diff(&directory.path().join("none.mmdb")), (Some(2), None));
+}
+
 #[test]
 fn what_passes_is_not_recorded_unless_asked_for() {
     let world = World::new().expect("a world");

@@ -1,5 +1,6 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
+mod account;
 mod class_file;
 mod tell;
 
@@ -14,15 +15,9 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{
-    flows::{self, Recording},
-    ledger::Ledger,
-    reporter::Reporter,
-    settings::Settings,
-};
+use super::{ledger::Ledger, reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
-    control::DecisionStatus,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
     policy::{self, Policy},
@@ -183,28 +178,6 @@ impl Node {
         self.generation = loaded.image.generation();
         self.loaded = Some(loaded);
         Ok(())
-    }
-
-    fn settle(&mut self) -> Result<(), KernelError> {
-        let counted = self.enforcement.counters()?.decisions;
-        let image = self.loaded.as_ref().map(|loaded| &loaded.image);
-        self.ledger.credit(&counted, image);
-        Ok(())
-    }
-
-    /// What each rule decided, those of earlier images included.
-    ///
-    /// # Errors
-    /// The counters cannot be read.
-    pub fn decisions(&mut self) -> Result<Vec<DecisionStatus>, KernelError> {
-        self.settle()?;
-        Ok(self.ledger.decisions())
-    }
-
-    /// How long the last change took to be in force.
-    #[must_use]
-    pub fn apply_time(&self) -> Option<Duration> {
-        self.apply_time
     }
 
     fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
@@ -409,17 +382,6 @@ impl Node {
         match self.settings.programs {
             Build::Plain | Build::Recording => Ok(None),
             Build::Traced => self.enforcement.traces().map(Some),
-        }
-    }
-
-    /// Which flows are recorded, and where they are kept.
-    #[must_use]
-    pub fn recording(&self) -> Recording {
-        Recording {
-            passing: self.settings.programs == Build::Recording,
-            keep: self.settings.keep_flows.map_or(flows::KEEP, |keep| keep.0),
-            most: self.settings.most_flows.unwrap_or(flows::MOST),
-            file: self.state.join("flows.ndjson"),
         }
     }
 

@@ -107,6 +107,9 @@ impl Table {
                 if let Some(rule) = &facts.rule {
                     flow.line = Some(rule.line);
                 }
+                if flow.reason.is_none() {
+                    flow.reason = reason(facts).map(str::to_owned);
+                }
             }
             Entry::Vacant(_) if full => self.dropped += 1,
             Entry::Vacant(free) => {

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use enforcer_common::abi::{Addr, Port};
+use enforcer_common::abi::Port;
 
 use super::*;
 use crate::events::{Mode, PlaceInfo, RuleInfo, record::Destination};
@@ -14,7 +14,7 @@ fn facts(port: u16, outcome: Outcome) -> Facts {
         class: None,
         mode: None,
         destination: Destination {
-            addr: Addr::from_v4([192, 0, 2, 1]),
+            addr: IpAddr::from([192, 0, 2, 1]).into(),
             judged: None,
             port: Some(Port(port)),
             proto: Proto::TCP,
