@@ -32,6 +32,9 @@ pub enum CallError {
     /// The connection failed.
     #[error("talk to the daemon")]
     Transport(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The daemon ended, or was killed, while it was listened to.
+    #[error("the daemon ended; what it enforces goes on")]
+    Ended(#[source] hyper::Error),
     /// The daemon refused.
     #[error("the daemon answered {0}")]
     Refused(StatusCode),
@@ -89,7 +92,7 @@ async fn lines(
     let mut body = response.into_body();
     let mut begun: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(transport)?.into_data() else {
+        let Ok(data) = frame.map_err(CallError::Ended)?.into_data() else {
             continue;
         };
         begun.extend_from_slice(&data);
