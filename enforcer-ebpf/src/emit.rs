@@ -5,6 +5,7 @@ use core::arch::asm;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
     abi::{Counter, FlowCount, FlowKey, Hook, Port, Proto, RuleId},
+    opaque::opaque,
     verdict::{Decision, Flow, Reason, Verdict},
 };
 
@@ -57,10 +58,20 @@ fn record_flows() -> bool {
 /// packets cost nothing more; raw sockets and ICMP have no such beginning.
 #[inline(always)]
 fn record<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
-    let begins = flow.hook != Hook::Egress || !matches!(flow.proto, Proto::TCP | Proto::UDP);
-    if record_flows() && begins {
+    if record_flows() && (flow.hook != Hook::Egress || !has_beginning(flow)) {
         count_passed(ctx, &key_of(flow, decision));
     }
+}
+
+/// Whether each packet of a flow is recorded, and must be seen for that.
+#[inline(always)]
+pub fn records_packets(flow: &Flow) -> bool {
+    !has_beginning(flow) && record_flows()
+}
+
+#[inline(always)]
+fn has_beginning(flow: &Flow) -> bool {
+    matches!(flow.proto, Proto::TCP | Proto::UDP)
 }
 
 /// Out of line as [`report_refusal`].
@@ -98,17 +109,23 @@ fn count_rule(decision: &Decision) {
     } else {
         RuleId::NONE
     };
-    let column = unproven(match decision.verdict {
+    let column: u64 = match decision.verdict {
         Verdict::Allow if decision.would_deny => 2,
         Verdict::Allow => 0,
         Verdict::Deny | Verdict::Hold => 1,
-    });
-    if column > 2 {
-        return;
-    }
-    if let Some(cells) = DECISIONS.get_ptr_mut(row.0.into()) {
+    };
+    // What the optimiser knows of the column, the verifier may have lost on the way.
+    let column = opaque(column) as usize & 3;
+    if column < 3
+        && let Some(cells) = DECISIONS.get_ptr_mut(row.0.into())
+    {
         // SAFETY: the column is one of three.
-        add(unsafe { &raw mut (*cells)[column as usize] }, 1);
+        let cell = unsafe { cells.cast::<u64>().add(column) };
+        if column == 0 {
+            tick(cell);
+        } else {
+            add(cell, 1);
+        }
     }
 }
 
@@ -191,27 +208,29 @@ fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now
     slot.submit(0);
 }
 
+/// Adds one to a counter.
 #[inline(always)]
-fn count(counter: u32) {
+pub fn count(counter: u32) {
     if let Some(cell) = COUNTERS.get_ptr_mut(counter) {
         add(cell, 1);
     }
 }
 
-/// Makes the compiler forget what it knows of a number, so that a test of it stays in the program: a
-/// flag that was in memory is any byte to the verifier, and an index made from it needs the test.
+/// Counts what passed. Not atomic: a locked instruction would wait for the cache misses of the
+/// verdict, which the processor otherwise overlaps with what the kernel does next (a fifth of the
+/// cost of the hook). A packet that interrupts a system call between load and store can cost one
+/// count; refusals are counted by [`add`].
 #[inline(always)]
-fn unproven(mut number: u64) -> u64 {
-    // SAFETY: it moves a register to itself.
-    unsafe { asm!("{0} = {0}", inout(reg) number, options(pure, nomem, nostack)) }
-    number
+fn tick(cell: *mut u64) {
+    // SAFETY: an aligned word of a map value, which outlives this run of the program.
+    unsafe { cell.write_volatile(cell.read_volatile() + 1) };
 }
 
 /// Atomic although per CPU: a packet may interrupt a system call between load and store.
 ///
 /// `AtomicU64` has no `fetch_add` here, for the target declares no compare-and-swap.
 #[inline(always)]
-fn add(cell: *mut u64, amount: u64) {
+pub fn add(cell: *mut u64, amount: u64) {
     // SAFETY: an aligned word of a map value, which outlives this run of the program.
     unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) cell, in(reg) amount, options(nostack)) }
 }

@@ -2,9 +2,13 @@
 
 pub mod skb;
 pub mod sock_addr;
+pub mod socket_tag;
 
 use aya_ebpf::{EbpfContext, bindings::bpf_sock};
-use enforcer_common::abi::{Addr, CgroupId, Port};
+use enforcer_common::{
+    abi::{Addr, CgroupId, ClassId, Port},
+    verdict::Flow,
+};
 
 /// What a hook's context can tell beside the flow.
 pub trait Context: EbpfContext {
@@ -26,6 +30,15 @@ pub trait Context: EbpfContext {
 
     /// Payload bytes that the verdict is about.
     fn bytes(&self) -> u64;
+
+    /// What the names that the socket keeps of the flow's destination mean to a class; 0 when it keeps
+    /// none.
+    fn peer_mask(&self, _flow: &Flow, _class: ClassId) -> u64 {
+        0
+    }
+
+    /// Keeps the names of the flow's destination with the socket, as this workload learnt them.
+    fn keep_peer(&self, _flow: &Flow, _workload: CgroupId) {}
 
     /// Process id, user id and command name, where a process is at work.
     fn process(&self) -> Option<(u32, u32, [u8; 16])>;

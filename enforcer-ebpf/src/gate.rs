@@ -2,15 +2,15 @@
 
 use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
 use enforcer_common::{
-    abi::Proto,
-    verdict::{Decision, Fault, Flow, Reason, Tables, Verdict, decide},
+    abi::{Ports, Proto},
+    verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
-    emit,
-    flow::{Context, skb},
-    replies,
-    tables::KernelTables,
+    dns, emit,
+    flow::{Context, skb, socket_tag},
+    repeats, replies,
+    tables::{self, KernelTables},
 };
 
 /// Return values of `cgroup_sock_addr` programs: 0 is `EPERM`.
@@ -30,13 +30,20 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    socket_action(settle(ctx, flow))
+    let decision = settle(ctx, flow, repeats::mark(flow));
+    if matches!(decision.verdict, Verdict::Allow) && matches!(decision.reason, Reason::Rule) {
+        socket_tag::apply(ctx, flow.dst, tables::socket_tag(decision.class));
+    }
+    dns::ask(ctx, flow, &decision);
+    socket_action(decision)
 }
 
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    socket_action(settle(ctx, flow))
+    let decision = settle(ctx, flow, repeats::mark(flow));
+    dns::ask(ctx, flow, &decision);
+    socket_action(decision)
 }
 
 /// A packet on its way out.
@@ -46,7 +53,18 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
         }
-        Ok(packet) => settle(ctx, &packet.flow(ctx)),
+        Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
+        Ok(packet) => {
+            let flow = packet.flow(ctx);
+            let mark = repeats::mark(&flow);
+            // Each question to a resolver is to be remembered.
+            if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
+                return KEEP;
+            }
+            let decision = settle(ctx, &flow, mark);
+            dns::send(ctx, &packet, &decision);
+            decision
+        }
         Err(fault) => unreadable(ctx, fault),
     };
     match decision.verdict {
@@ -59,7 +77,14 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 /// A packet on its way in: it always passes.
 #[inline(always)]
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
-    replies::remember(ctx);
+    let socket = ctx.socket();
+    if !socket.is_null() {
+        // SAFETY: the socket is the context's.
+        unsafe {
+            replies::remember(ctx, socket);
+            dns::receive(ctx, socket);
+        }
+    }
     KEEP
 }
 
@@ -73,9 +98,12 @@ fn socket_action(decision: Decision) -> i32 {
 }
 
 #[inline(always)]
-fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
+fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
+    if !emit::records_packets(flow) {
+        repeats::remember(mark, &decision);
+    }
     emit::report(ctx, flow, &decision);
     decision
 }
@@ -85,10 +113,18 @@ fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
 fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
     let tables = KernelTables(ctx);
     let flow = skb::unreadable(ctx);
-    let decision = match tables.tag(&flow) {
-        Some(_) => Decision::fault(fault),
-        None => Decision::because(Verdict::Allow, Reason::Untagged),
-    };
+    if tables.tag(&flow).is_some() {
+        return refuse(ctx, &flow, fault);
+    }
+    let decision = Decision::because(Verdict::Allow, Reason::Untagged);
     emit::report(ctx, &flow, &decision);
+    decision
+}
+
+/// Out of line, for it is rare.
+#[inline(never)]
+fn refuse(ctx: &SkBuffContext, flow: &Flow, fault: Fault) -> Decision {
+    let decision = Decision::fault(fault);
+    emit::report(ctx, flow, &decision);
     decision
 }

@@ -10,6 +10,8 @@ mod explain;
 #[cfg(feature = "kernel")]
 pub mod flows;
 pub mod geo;
+#[cfg(feature = "kernel")]
+mod isolate;
 pub mod policy;
 #[cfg(feature = "kernel")]
 mod run;
@@ -47,7 +49,7 @@ enum Verb {
     Run(run::RunArgs),
     /// Say how a destination is decided, and which line of which policy says so
     Explain(explain::ExplainArgs),
-    /// Check policies
+    /// Check policies, and push them to the daemon
     Policy(policy::PolicyArgs),
     /// Ask the geo databases
     Geo(GeoArgs),
@@ -57,6 +59,12 @@ enum Verb {
     /// List the workloads and the policies that apply to each
     #[cfg(feature = "kernel")]
     Workloads(status::WorkloadsArgs),
+    /// Cut a workload off for a while
+    #[cfg(feature = "kernel")]
+    Isolate(isolate::IsolateArgs),
+    /// End the isolation of a workload before its time
+    #[cfg(feature = "kernel")]
+    Release(isolate::ReleaseArgs),
     /// List who went where, and what became of it
     #[cfg(feature = "kernel")]
     Flows(flows::FlowsArgs),
@@ -146,7 +154,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "kernel")]
         Verb::Run(args) => run::run(args, &cli.instance),
         Verb::Explain(args) => explain::run(args, &cli.instance),
-        Verb::Policy(args) => policy::run(args),
+        Verb::Policy(args) => policy::run(args, &cli.instance),
         Verb::Geo(args) => match &args.verb {
             GeoVerb::Lookup(args) => geo::lookup(args).map(done),
             GeoVerb::Info(args) => geo::info(args).map(done),
@@ -156,6 +164,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Status(args) => status::status(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Workloads(args) => status::workloads(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Isolate(args) => isolate::isolate(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Release(args) => isolate::release(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Flows(args) => flows::run(args, &cli.instance),
         #[cfg(feature = "kernel")]

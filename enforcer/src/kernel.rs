@@ -6,27 +6,35 @@
 mod attach;
 mod build;
 mod counters;
+mod epoch;
 mod error;
 mod fill;
+mod interfaces;
 mod object;
 #[cfg(feature = "parity")]
 mod parity;
 mod pins;
 mod publish;
 mod refusal;
+mod resolved;
 mod ring;
 mod tags;
+mod take;
 mod traces;
 
 use std::path::Path;
 
-use enforcer_common::abi::{CgroupId, Stance, Tag, names};
+use enforcer_common::{
+    abi::{CgroupId, Holder, Stance, Tag, names},
+    names::{NameKey, Seed},
+};
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
 pub use fill::TableFill;
+pub use interfaces::Interfaces;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
 pub use parity::PARITY_OBJECT;
@@ -35,7 +43,10 @@ pub use refusal::Refusal;
 pub use ring::EventRing;
 pub use traces::Traces;
 
-use self::{attach::Links, object::Maps, publish::ImageSlot, tags::Tags};
+use self::{
+    attach::Links, epoch::EpochSlot, object::Maps, publish::ImageSlot, resolved::ResolvedNames,
+    tags::Tags,
+};
 use crate::compile::Image;
 
 /// Programs in force for one instance.
@@ -43,8 +54,10 @@ pub struct Enforcement {
     dir: PinDir,
     image: ImageSlot,
     tags: Tags,
+    epoch: EpochSlot,
     flows: Flows,
     recorded: Flows,
+    resolved: ResolvedNames,
     maps: Maps,
     adopted: bool,
 }
@@ -74,14 +87,18 @@ impl Enforcement {
     fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
+        let epoch = EpochSlot::new(&mut maps)?;
         let flows = Flows::new(&mut maps, names::FLOWS)?;
         let recorded = Flows::new(&mut maps, names::RECORDED)?;
+        let resolved = ResolvedNames::new(&mut maps)?;
         Ok(Self {
             dir,
             image,
             tags,
+            epoch,
             flows,
             recorded,
+            resolved,
             maps,
             adopted,
         })
@@ -104,7 +121,8 @@ impl Enforcement {
     /// # Errors
     /// The kernel has no room; the old image stays in force.
     pub fn publish(&mut self, image: &Image) -> Result<(), KernelError> {
-        self.image.publish(image)
+        self.image.publish(image)?;
+        self.epoch.end()
     }
 
     /// Number of the image in force and of its classes; `None` when there is none.
@@ -113,6 +131,23 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
         self.image.in_force()
+    }
+
+    /// The names that a workload knows of an address at a moment of `CLOCK_BOOTTIME` in nanoseconds.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn names_of(&self, holder: &Holder, now_ns: u64) -> Result<Vec<NameKey>, KernelError> {
+        self.resolved.names_of(holder, now_ns)
+    }
+
+    /// The seed of the names of the image in force: what the kernel noted of names is only found by an
+    /// image with the same. `None` when there is no image.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn name_seed(&self) -> Result<Option<Seed>, KernelError> {
+        self.image.name_seed()
     }
 
     /// Attaches every hook to a cgroup and pins the links. A cgroup that is attached already stays
@@ -137,7 +172,8 @@ impl Enforcement {
     /// # Errors
     /// The map is full or cannot be written.
     pub fn tag(&mut self, cgroup: CgroupId, tag: Tag) -> Result<(), KernelError> {
-        self.tags.set(cgroup, tag)
+        self.tags.set(cgroup, tag)?;
+        self.epoch.end()
     }
 
     /// Removes the tag of a cgroup that is gone.
@@ -145,7 +181,8 @@ impl Enforcement {
     /// # Errors
     /// The map cannot be written.
     pub fn untag(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
-        self.tags.remove(cgroup)
+        self.tags.remove(cgroup)?;
+        self.epoch.end()
     }
 
     /// Removes the links of a cgroup that is gone.
@@ -161,7 +198,7 @@ impl Enforcement {
     /// # Errors
     /// The map is full or cannot be written.
     pub fn manage(&mut self, cgroup: CgroupId, unknown: Stance) -> Result<(), KernelError> {
-        self.tags.set(cgroup, Tag::standing(unknown))
+        self.tag(cgroup, Tag::standing(unknown))
     }
 
     /// The tag of a cgroup, if it has one of its own.
@@ -178,6 +215,24 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn tags(&self) -> Result<Vec<(CgroupId, Tag)>, KernelError> {
         self.tags.all()
+    }
+
+    /// Believes DNS answers that come by these interfaces, and by no others of their namespace.
+    ///
+    /// # Errors
+    /// The map is full or cannot be written.
+    pub fn trust(&mut self, interfaces: &Interfaces) -> Result<(), KernelError> {
+        self.resolved.trust(interfaces.netns, &interfaces.devices)
+    }
+
+    /// Removes names of addresses that are over, and those of workloads without a tag, every ten
+    /// seconds. `now_ns` is `CLOCK_BOOTTIME`.
+    ///
+    /// # Errors
+    /// A map cannot be read or written.
+    pub fn expire_names(&mut self, now_ns: u64) -> Result<(), KernelError> {
+        let Self { resolved, tags, .. } = self;
+        resolved.expire(now_ns, |cgroup| !matches!(tags.get(cgroup), Ok(None)))
     }
 
     /// The ring of events. Only one reader sees each event.

@@ -16,6 +16,7 @@ mod netns;
 mod node;
 mod peer;
 mod recorder;
+mod resolver;
 mod run;
 mod world;
 
@@ -37,6 +38,7 @@ pub use netns::NetNs;
 pub use node::{Daemon, Node};
 pub use peer::{PORTS, Peer};
 pub use recorder::Recorder;
+pub use resolver::Resolver;
 pub use run::{Held, Probe};
 pub use world::{CLIENT_V4, CLIENT_V6, GATEWAY_V4, GATEWAY_V6, LINK, World};
 

@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod cmd;
 mod demo;
+mod fuzz;
 mod geo;
 mod screenshots;
 mod setup;
@@ -33,6 +34,8 @@ enum Verb {
     /// Measure what enforcer costs, beside what one would use instead (needs root)
     #[command(subcommand)]
     Bench(bench::Args),
+    /// Read messages as the kernel programs do, beside an implementation by others
+    Fuzz(fuzz::Args),
     /// Draw the pictures of the documentation
     Screenshots,
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::Demo => demo::run(),
         Verb::Bench(args) => bench::run(args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Screenshots => screenshots::run(),
         Verb::Geo(args) => geo::run(&args),
     };

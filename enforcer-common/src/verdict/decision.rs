@@ -70,11 +70,15 @@ pub enum Fault {
     SourceRoute = 7,
     /// An IPv6 routing header (RFC 8200, 4.4): the packet goes elsewhere than it says.
     RoutingHeader = 8,
+    /// The names of the destination could not be looked up in the image in force.
+    NoNames = 9,
+    /// The packet says that a resolver of the workload sent it.
+    Forged = 10,
 }
 
 impl Fault {
     /// Every fault with its label in metrics and events.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::NoImage, "no_image"),
         (Self::BadTag, "bad_tag"),
         (Self::NoClass, "no_class"),
@@ -84,6 +88,8 @@ impl Fault {
         (Self::BadPacket, "bad_packet"),
         (Self::SourceRoute, "source_route"),
         (Self::RoutingHeader, "routing_header"),
+        (Self::NoNames, "no_names"),
+        (Self::Forged, "forged_answer"),
     ];
 
     /// The fault of a byte; an unknown one counts as a bad list.
@@ -99,6 +105,8 @@ impl Fault {
             6 => Self::BadPacket,
             7 => Self::SourceRoute,
             8 => Self::RoutingHeader,
+            9 => Self::NoNames,
+            10 => Self::Forged,
             _ => Self::BadList,
         }
     }
@@ -180,6 +188,8 @@ pub struct Decision {
     pub rule: RuleId,
     /// Allowed, but `rule` belongs to a policy in audit mode and would deny.
     pub would_deny: bool,
+    /// It depends on the names of the destination, which come and go.
+    pub by_name: bool,
     /// Low 16 bits of the number of the image that decided; 0 where none was asked.
     pub generation: u16,
     /// The workload's class; 0 where no policy was asked.
@@ -196,6 +206,7 @@ impl Decision {
             reason,
             rule: RuleId::NONE,
             would_deny: false,
+            by_name: false,
             generation: 0,
             class: ClassId(0),
         }
@@ -214,6 +225,7 @@ impl Decision {
             reason: Reason::Rule,
             rule: outcome.rule,
             would_deny: outcome.audit,
+            by_name: false,
             generation,
             class,
         }

@@ -1,6 +1,12 @@
 //! Class, destination, protocol and port to outcome: steps 5 and 6 of [`decide`](super::decide).
 
-use super::{decision::Fault, locate::locate, search::last_double_at_most, tables::Pages};
+use super::{
+    decision::Fault,
+    locate::locate,
+    names::{Names, walk},
+    search::last_double_at_most,
+    tables::Pages,
+};
 use crate::abi::{
     Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, MatrixEntry, Nat64Prefix, Outcome,
     Page,
@@ -49,9 +55,12 @@ impl Judgement {
 
 /// What the policies of `class` say of a flow to `dst` with the protocol and port of `key`
 /// ([`Segment::key`](crate::abi::Segment::key)).
+///
+/// Where that depends on names and `names` are not of this image, the outcome is
+/// [`Fault::NoNames`]: ask for them, and judge again.
 #[inline(always)]
 #[must_use]
-pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgement {
+pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
     let fault = |fault| Judgement {
         outcome: Err(fault),
         judge_replies: true,
@@ -67,7 +76,8 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     let mut outcome = Err(Fault::NoImage);
     // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
     for round in 0..2 {
-        let this = judge_address(pages, header, class, address, key);
+        let word = judge_address(pages, header, class, address, key, names);
+        let this = Outcome::unpack(word).ok_or(Fault::from_byte(word as u8));
         if round == 0
             || !matches!(
                 this,
@@ -88,8 +98,7 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     let refused = !matches!(outcome, Ok(Outcome { deny: false, .. }));
     Judgement {
         outcome,
-        judge_replies: refused
-            && ClassEntry::unpack(header.word(ClassEntry::place(class))).judge_replies,
+        judge_replies: refused && ClassEntry::read(header, class).judge_replies,
         generation: header.word(ImageHeader::GENERATION) as u16,
     }
 }
@@ -128,6 +137,8 @@ fn nat64_prefix(header: &Page, slot: u16) -> Nat64Prefix {
     }
 }
 
+/// The word of an outcome, or a fault's number: what the payload of another variant leaves undefined,
+/// the verifier refuses.
 #[inline(always)]
 fn judge_address<P: Pages>(
     pages: &P,
@@ -135,25 +146,38 @@ fn judge_address<P: Pages>(
     class: ClassId,
     address: Family,
     key: u32,
-) -> Result<Outcome, Fault> {
-    let atom = locate(pages, header, address)?;
+    names: Names,
+) -> u32 {
+    let atom = match locate(pages, header, address) {
+        Ok(atom) => atom,
+        Err(fault) => return fault as u32,
+    };
     let atoms = header.word(ImageHeader::ATOMS);
     let cell = u32::from(class.0)
         .wrapping_mul(atoms)
         .wrapping_add(u32::from(atom.0));
     let number = header.word(ImageHeader::MATRIX).wrapping_add(cell >> 16);
-    let matrix = pages.page(number).ok_or(Fault::NoPage)?;
-    match MatrixEntry::unpack(matrix.word(cell as u16)) {
-        MatrixEntry::Outcome(outcome) => Ok(outcome),
-        MatrixEntry::List {
-            page,
-            offset,
-            steps,
-        } => {
-            let page = pages.page(u32::from(page)).ok_or(Fault::NoPage)?;
-            let target = u64::from(key) << 32 | 0xffff_ffff;
-            let at = last_double_at_most(page, offset, steps, target);
-            Outcome::unpack(page.double(at) as u32).ok_or(Fault::BadList)
+    let Some(matrix) = pages.page(number) else {
+        return Fault::NoPage as u32;
+    };
+    let mut word = matrix.word(cell as u16);
+    if Outcome::is_outcome(word) {
+        return word;
+    }
+    if MatrixEntry::is_list(word) {
+        let (page, offset, steps) = MatrixEntry::list_place(word);
+        let Some(page) = pages.page(u32::from(page)) else {
+            return Fault::NoPage as u32;
+        };
+        let target = u64::from(key) << 32 | 0xffff_ffff;
+        let at = last_double_at_most(page, offset, steps, target);
+        word = page.double(at) as u32;
+        if Outcome::is_outcome(word) {
+            return word;
         }
+    }
+    match names.of_image(header) {
+        Ok(mask) => walk(pages, word, mask),
+        Err(fault) => fault as u32,
     }
 }

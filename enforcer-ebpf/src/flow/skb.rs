@@ -6,11 +6,12 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
     verdict::{Fault, Flow},
 };
 
 use super::{Context, UNKNOWN};
+use crate::names;
 
 /// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
@@ -23,6 +24,10 @@ pub struct Packet {
     pub proto: Proto,
     /// Destination port.
     pub ports: Ports,
+    /// Source port; 0 where the packet does not carry one.
+    pub source: Port,
+    /// Where the payload of the IP packet starts.
+    pub payload: usize,
     /// Neighbour or multicast listener discovery that cannot leave the link.
     pub housekeeping: bool,
 }
@@ -33,8 +38,10 @@ pub struct Packet {
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
 pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
-    // A helper call for each field would cost more than the verdict: one for each header.
-    let head: [u8; V4_HEADER] = load(ctx, 0)?;
+    let head: [u8; V4_HEAD] = match in_place(ctx) {
+        Some(head) => *head,
+        None => short_head(ctx)?,
+    };
     match head[0] >> 4 {
         4 => parse_v4(ctx, &head),
         6 => parse_v6(ctx, head[6]),
@@ -44,11 +51,65 @@ pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
 
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
 const V4_HEADER: usize = 20;
+/// The same and the ports after it.
+const V4_HEAD: usize = V4_HEADER + 4;
 /// Bytes of an IPv6 header (RFC 8200, 3).
 const V6_HEADER: usize = 40;
+/// The same and the ports after it.
+const V6_HEAD: usize = V6_HEADER + 4;
+
+/// The first bytes of the packet, where they lie in one piece: a helper call for each field would
+/// cost more than the verdict.
+#[inline(always)]
+fn in_place<const N: usize>(ctx: &SkBuffContext) -> Option<&[u8; N]> {
+    // SAFETY: the verifier checks every read of the context, and that the bytes lie before the end.
+    unsafe {
+        let start = (*ctx.skb.skb).data as usize;
+        let end = (*ctx.skb.skb).data_end as usize;
+        if start + N > end {
+            None
+        } else {
+            Some(&*(start as *const [u8; N]))
+        }
+    }
+}
+
+/// The head of a packet with nothing after the header, or not in one piece.
+#[inline(always)]
+fn short_head(ctx: &SkBuffContext) -> Result<[u8; V4_HEAD], Fault> {
+    if let Ok(head) = load(ctx, 0) {
+        return Ok(head);
+    }
+    let header: [u8; V4_HEADER] = load(ctx, 0)?;
+    if Proto(header[9]).has_ports() && !is_later_fragment(&header) {
+        return Err(Fault::BadPacket);
+    }
+    let mut head = [0; V4_HEAD];
+    head[..V4_HEADER].copy_from_slice(&header);
+    Ok(head)
+}
 
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
+
+/// The source address.
+#[inline(always)]
+pub fn source_address(ctx: &SkBuffContext) -> Option<Addr> {
+    source(ctx).ok()
+}
+
+/// The destination address.
+#[inline(always)]
+pub fn destination_address(ctx: &SkBuffContext) -> Option<Addr> {
+    destination(ctx).ok()
+}
+
+/// Where the payload of the TCP segment at `at` starts (RFC 9293, 3.1).
+#[inline(always)]
+pub fn tcp_payload(ctx: &SkBuffContext, at: usize) -> Option<usize> {
+    let offset: u8 = load(ctx, at + 12).ok()?;
+    Some(at + usize::from(offset >> 4) * 4)
+}
 
 /// The source alone.
 #[inline(always)]
@@ -112,26 +173,26 @@ impl Packet {
     }
 }
 
-/// What is known of the destination port of a payload at `at`.
+/// The source port, and what is known of the destination port; `word` is what lies where they would
+/// be, as [`load_word`] gives it.
 #[inline(always)]
-fn ports_at(
-    ctx: &SkBuffContext,
-    proto: Proto,
-    at: usize,
-    later_fragment: bool,
-) -> Result<Ports, Fault> {
+fn ports(proto: Proto, later_fragment: bool, word: u64) -> Result<(Port, Ports), Fault> {
     if later_fragment {
-        Ok(Ports::UNKNOWN)
+        Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        Ok(Ports::is(Port(u16::from_be_bytes(load(ctx, at + 2)?))))
+        if word == UNREADABLE {
+            return Err(Fault::BadPacket);
+        }
+        let [a, b, c, d] = (word as u32).to_ne_bytes();
+        let port = |high, low| Port(u16::from_be_bytes([high, low]));
+        Ok((port(a, b), Ports::is(port(c, d))))
     } else {
-        Ok(Ports::ABSENT)
+        Ok((Port(0), Ports::ABSENT))
     }
 }
 
 #[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault> {
-    const FRAGMENT_OFFSET: u16 = 0x1fff;
+fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> {
     let header_bytes = usize::from(head[0] & 0xf) * 4;
     if header_bytes < V4_HEADER {
         return Err(Fault::BadPacket);
@@ -142,14 +203,28 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
     }
-    let later_fragment = u16::from_be_bytes([head[6], head[7]]) & FRAGMENT_OFFSET != 0;
     let proto = Proto(head[9]);
+    let word = if header_bytes == V4_HEADER {
+        word_of([head[20], head[21], head[22], head[23]])
+    } else {
+        load_word(ctx, header_bytes)
+    };
+    let (source, ports) = ports(proto, is_later_fragment(head), word)?;
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
-        ports: ports_at(ctx, proto, header_bytes, later_fragment)?,
+        ports,
+        source,
+        payload: header_bytes,
         housekeeping: false,
     })
+}
+
+/// Whether an IPv4 header is that of a fragment other than the first (RFC 791, 3.1).
+#[inline(always)]
+fn is_later_fragment(header: &[u8]) -> bool {
+    const OFFSET: u16 = 0x1fff;
+    u16::from_be_bytes([header[6], header[7]]) & OFFSET != 0
 }
 
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
@@ -246,9 +321,11 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
             ROUTING => return faulty(Fault::RoutingHeader),
             _ => return payload.pack(),
         }
-        let Ok([next, length, high, low]) = load::<[u8; 4]>(&ctx, payload.at) else {
+        let word = load_word(&ctx, payload.at);
+        if word == UNREADABLE {
             return faulty(Fault::BadPacket);
-        };
+        }
+        let [next, length, high, low] = (word as u32).to_ne_bytes();
         payload.at += match payload.proto.0 {
             // RFC 4302, 2.2: counted in words, minus two.
             AUTHENTICATION => (usize::from(length) + 2) * 4,
@@ -267,6 +344,22 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
 
 #[inline(always)]
 fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
+    if Proto(next).has_ports()
+        && let Some(head) = in_place::<V6_HEAD>(ctx)
+    {
+        let mut dst = [0; 16];
+        dst.copy_from_slice(&head[24..V6_HEADER]);
+        let word = word_of([head[40], head[41], head[42], head[43]]);
+        let (source, ports) = ports(Proto(next), false, word)?;
+        return Ok(Packet {
+            dst: Addr::from_v6(dst),
+            proto: Proto(next),
+            ports,
+            source,
+            payload: V6_HEADER,
+            housekeeping: false,
+        });
+    }
     let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
     let Payload {
         proto,
@@ -274,10 +367,13 @@ fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
         later_fragment,
     } = payload;
     let dst = Addr::from_v6(load(ctx, 24)?);
+    let (source, ports) = ports(proto, later_fragment, load_word(ctx, at))?;
     Ok(Packet {
         dst,
         proto,
-        ports: ports_at(ctx, proto, at, later_fragment)?,
+        ports,
+        source,
+        payload: at,
         housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
     })
 }
@@ -294,6 +390,24 @@ fn is_housekeeping(ctx: &SkBuffContext, dst: Addr, proto: Proto, at: usize) -> b
     let link_multicast = octets[0] == 0xff && octets[1] & 0xf == 2;
     let kind: u8 = load(ctx, at).unwrap_or(0);
     (link_local || link_multicast) && matches!(kind, 130..=137 | 143)
+}
+
+/// Not a word.
+const UNREADABLE: u64 = u64::MAX;
+
+/// Four bytes as they lie, or [`UNREADABLE`]: what a `Result` leaves undefined, the verifier may
+/// meet.
+#[inline(always)]
+fn load_word(ctx: &SkBuffContext, at: usize) -> u64 {
+    match ctx.load::<[u8; 4]>(at) {
+        Ok(bytes) => word_of(bytes),
+        Err(_) => UNREADABLE,
+    }
+}
+
+#[inline(always)]
+fn word_of(bytes: [u8; 4]) -> u64 {
+    u64::from(u32::from_ne_bytes(bytes))
 }
 
 #[inline(always)]
@@ -350,6 +464,26 @@ impl Context for SkBuffContext {
     #[inline(always)]
     fn bytes(&self) -> u64 {
         u64::from(self.skb.len())
+    }
+
+    #[inline(always)]
+    fn peer_mask(&self, flow: &Flow, class: ClassId) -> u64 {
+        if !flow.proto.has_ports() {
+            return 0;
+        }
+        let (hi, lo) = flow.dst.halves();
+        let port = flow.ports.port_or_zero();
+        let class_and_port = u64::from(class.0) << 16 | u64::from(port.0);
+        names::peer_mask(self.skb.skb, hi, lo, class_and_port)
+    }
+
+    #[inline(always)]
+    fn keep_peer(&self, flow: &Flow, workload: CgroupId) {
+        if flow.proto.has_ports() {
+            let (hi, lo) = flow.dst.halves();
+            let port = flow.ports.port_or_zero();
+            names::keep_peer(self.skb.skb, workload.0, hi, lo, u64::from(port.0));
+        }
     }
 
     #[inline(always)]

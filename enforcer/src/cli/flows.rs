@@ -167,10 +167,6 @@ fn table(list: &FlowList) -> String {
 }
 
 fn row(flow: &FlowRecord) -> [String; 7] {
-    let named = flow
-        .name
-        .as_ref()
-        .map(|name| format!("{name} ({})", flow.to()));
     let rule = flow.policy.as_deref().zip(flow.rule.as_deref());
     [
         flow.workload
@@ -178,7 +174,7 @@ fn row(flow: &FlowRecord) -> [String; 7] {
             .or(flow.cgroup.as_ref())
             .map_or("-", String::as_str)
             .to_owned(),
-        named.unwrap_or_else(|| flow.to()),
+        flow.to(),
         place(flow),
         flow.verdict.clone(),
         rule.map_or_else(

@@ -1,6 +1,10 @@
 //! `enforcer run`.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use crate::{
     daemon::{
@@ -41,9 +45,14 @@ pub(super) struct RunArgs {
     /// How unknown cgroups below a managed root stand
     #[arg(long, value_enum)]
     unknown: Option<Unknown>,
-    /// Where events go: - or stdout, file:PATH; repeat for several [default: -]
+    /// Where events go: -, file:PATH, syslog+tls://HOST:PORT, splunk-hec+https://HOST:PORT,
+    /// otlp+https://HOST:PORT, webhook+https://HOST/PATH, with options after a `?` (docs/sinks.md);
+    /// repeat for several [default: -]
     #[arg(long, value_name = "SINK")]
     events: Vec<String>,
+    /// Where events wait for sinks that do not take them [default: /var/lib/enforcer/INSTANCE]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Record flows that pass as well as those that are refused, for `enforcer flows` and `enforcer
     /// policy simulate`. Each connect and each send of an unconnected socket costs a little more
     #[arg(long)]
@@ -75,6 +84,7 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.geo.extend_from_slice(&args.geo);
     settings.cgroup_roots.extend_from_slice(&args.cgroup_root);
     settings.events.extend_from_slice(&args.events);
+    settings.state = args.state.clone().or(settings.state);
     settings.agreement = args.agreement.or(settings.agreement);
     settings.unknown = args.unknown.or(settings.unknown);
     settings.record_flows |= args.record_flows;
@@ -87,7 +97,14 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
         settings.programs = Build::Traced;
     }
     if settings.policies.is_empty() {
-        settings.policies.push(DEFAULT_POLICIES.into());
+        if Path::new(DEFAULT_POLICIES).is_dir() {
+            settings.policies.push(DEFAULT_POLICIES.into());
+        } else {
+            eprintln!(
+                "enforcer: there is no {DEFAULT_POLICIES}: only what is pushed (`enforcer policy push`) \
+                 is in force"
+            );
+        }
     }
     run_daemon(settings, instance)?;
     Ok(ExitCode::SUCCESS)

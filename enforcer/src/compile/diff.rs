@@ -7,7 +7,7 @@ use enforcer_common::{
     verdict::{Decision, Flow, Verdict},
 };
 
-use super::{CompileError, Image, Input, compile, partition::Partition};
+use super::{Atlas, CompileError, Image, Input, compile, resolve::DNS_PORTS};
 use crate::{
     geo::diff::{Address, Extent, Groups, ranges, side_by_side},
     policy::Policy,
@@ -38,7 +38,7 @@ pub struct VerdictChange {
 }
 
 /// Compares what two inputs with the same policies and classes decide, over every ordinary address
-/// and every service. Largest change first.
+/// and every service, for destinations of which no name is known. Largest change first.
 ///
 /// # Errors
 /// The policies are more than an image can hold.
@@ -46,8 +46,8 @@ pub fn changed_verdicts(
     old: &Input<'_>,
     new: &Input<'_>,
 ) -> Result<(Image, Vec<VerdictChange>), CompileError> {
-    let before = Partition::of(old)?;
-    let after = Partition::of(new)?;
+    let before = Atlas::of(old)?;
+    let after = Atlas::of(new)?;
     let image = compile(old)?;
     let mut comparison = Comparison {
         classes: old.classes.len() as u16,
@@ -104,8 +104,8 @@ impl Comparison {
         for class in 0..self.classes {
             for (index, service) in self.services.iter().enumerate() {
                 let flow = service.flow(dst);
-                let old = self.old.decide(ClassId(class), &flow);
-                let new = self.new.decide(ClassId(class), &flow);
+                let old = self.old.decide(ClassId(class), &flow, &[]);
+                let new = self.new.decide(ClassId(class), &flow, &[]);
                 if (old.verdict, old.would_deny) != (new.verdict, new.would_deny) {
                     let change = (class, index, Said::of(&old), Said::of(&new));
                     changes.push((change, old, new));
@@ -159,7 +159,11 @@ impl Service {
 /// Everything that the rules of `policies` tell apart, and what none of them names.
 fn services(policies: &[Policy]) -> Vec<Service> {
     let rules = policies.iter().flat_map(|policy| &policy.rules);
-    let specs: Vec<_> = rules.flat_map(|rule| &rule.ports).collect();
+    let named = policies.iter().any(|policy| policy.dns.is_some());
+    let specs: Vec<_> = rules
+        .flat_map(|rule| &rule.ports)
+        .chain(DNS_PORTS.iter().filter(|_| named))
+        .collect();
     let mut protos: Vec<Proto> = specs.iter().map(|spec| spec.proto).collect();
     protos.sort_unstable();
     protos.dedup();

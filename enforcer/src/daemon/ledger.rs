@@ -76,11 +76,13 @@ impl Account {
 mod tests {
     use std::fs;
 
+    use enforcer_common::names::Seed;
+
     use super::*;
     use crate::{
         compile::{Input, compile},
         geo::{Agreement, GeoSet},
-        policy,
+        policy::{self, Minute},
     };
 
     fn image(name: &str) -> Image {
@@ -102,6 +104,9 @@ mod tests {
             geo: &geo,
             nat64: &[],
             generation: 1,
+            now: Minute(0),
+            seed: Seed([0; 2]),
+            cluster_dns: &[],
         })
         .expect("it fits")
     }

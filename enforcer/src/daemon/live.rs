@@ -16,7 +16,7 @@ pub(super) struct Live {
 
 impl Live {
     /// One that nobody watches yet.
-    pub(super) fn new(observer: Observer) -> Self {
+    pub(super) fn new(observer: &Observer) -> Self {
         Self {
             encoder: ecs::Encoder::new(observer),
             watchers: broadcast::Sender::new(BEHIND),
@@ -24,16 +24,19 @@ impl Live {
     }
 
     /// Tells a record with its number. Costs nothing while nobody watches.
-    pub(super) fn tell(&self, record: &Record, sequence: u64) {
+    pub(super) fn tell(&mut self, record: &Record, sequence: u64) {
         if self.watchers.receiver_count() == 0 {
             return;
         }
         let mut line = Vec::new();
-        // A record that cannot be encoded is counted by the pipeline.
-        if self.encoder.encode(record, sequence, &mut line).is_ok() {
-            // Watchers may all leave meanwhile.
-            let _ = self.watchers.send(line.into());
-        }
+        self.encoder.encode(record, sequence, &mut line);
+        // Watchers may all leave meanwhile.
+        let _ = self.watchers.send(line.into());
+    }
+
+    /// Lets every watcher read what it was told, and no more.
+    pub(super) fn end(&mut self) {
+        self.watchers = broadcast::Sender::new(BEHIND);
     }
 
     /// A new watcher.

@@ -2,6 +2,12 @@
 
 mod account;
 mod class_file;
+mod effects;
+mod isolate;
+mod lookup;
+mod push;
+mod renew;
+mod sources;
 mod tell;
 
 use std::{
@@ -13,15 +19,23 @@ use std::{
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Tag},
+    names::Seed,
+};
 
-use super::{ledger::Ledger, reporter::Reporter, settings::Settings};
+use self::sources::load;
+use super::{
+    interfaces, isolations::Isolations, ledger::Ledger, reporter::Reporter, revisions::Revisions,
+    seed, settings::Settings,
+};
 use crate::{
-    compile::{Image, Input, compile},
+    compile::Image,
+    events::DaemonEvent,
     geo::GeoSet,
-    kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::{self, Policy},
-    workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
+    kernel::{Enforcement, Interfaces, Loading, PinDir},
+    policy::{Minute, Policy},
+    workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
 };
 
 /// Deepest level at which the kernel programs find a tag.
@@ -32,6 +46,14 @@ struct Loaded {
     policies: Vec<Policy>,
     geo: Arc<GeoSet>,
     image: Image,
+    made_at: Minute,
+}
+
+/// An image that is not in force yet, and what goes with it.
+struct Prepared {
+    assigned: Vec<Assignment>,
+    classes: Classes,
+    loaded: Loaded,
 }
 
 /// What `run` holds.
@@ -43,10 +65,14 @@ pub struct Node {
     enforcement: Enforcement,
     classes: Classes,
     loaded: Option<Loaded>,
+    revisions: Revisions,
+    isolations: Isolations,
     generation: u64,
+    seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     last_error: Option<String>,
+    ended: Vec<DaemonEvent>,
     ledger: Ledger,
     apply_time: Option<Duration>,
 }
@@ -67,6 +93,7 @@ impl Node {
         let begun = Instant::now();
         let state = Path::new("/var/lib/enforcer").join(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
+        let revisions = Revisions::open(&state)?;
         let build = settings.programs;
         let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
@@ -75,26 +102,36 @@ impl Node {
             None => {
                 let programs = Loading::start(build);
                 // Before anything is made: a broken policy leaves no trace.
-                let first = load(&settings)?;
+                let first = load(&settings, revisions.bundle())?;
                 (Enforcement::create(dir, programs.finish()?)?, Some(first))
             }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let seed = match enforcement.name_seed()? {
+            Some(seed) => seed,
+            None => seed::draw().context("draw a seed for names")?,
+        };
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
             scope,
             cgroups,
+            isolations: Isolations::open(&state)?,
+            revisions,
             state,
             enforcement,
             loaded: None,
             generation,
+            seed,
             tags: HashMap::new(),
             last_error: None,
+            ended: Vec::new(),
             ledger: Ledger::default(),
             apply_time: None,
         };
         node.tags = node.adopted_tags()?;
+        node.trust_interfaces();
+        node.keep_isolations()?;
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
             Some((policies, geo)) => {
@@ -125,7 +162,7 @@ impl Node {
     /// They are broken: the old image stays in force.
     pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
         let begun = Instant::now();
-        let outcome = load(&self.settings);
+        let outcome = load(&self.settings, self.revisions.bundle());
         let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
         if outcome.is_ok() {
             self.apply_time = Some(begun.elapsed());
@@ -134,66 +171,60 @@ impl Node {
         outcome
     }
 
-    /// Compiles, publishes, tags, in this order: a class is in the image before a tag names it.
     fn apply(
         &mut self,
         policies: Vec<Policy>,
         geo: GeoSet,
         reporter: Option<&mut Reporter>,
     ) -> anyhow::Result<()> {
+        let prepared = self.prepare(policies, Arc::new(geo))?;
+        let assigned = self.publish(prepared, reporter)?;
+        self.place(assigned)
+    }
+
+    /// Compiles for the workloads that there are now, and changes nothing.
+    fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
         let assigned = self.scope.assign(&self.cgroups, &policies);
-        let known = self.classes.clone();
-        for assignment in assigned
-            .iter()
-            .filter(|assignment| !assignment.policies.is_empty())
-        {
-            self.classes.of(assignment.policies.clone());
-        }
-        let geo = Arc::new(geo);
-        let loaded = self.compile(policies, geo).and_then(|loaded| {
-            class_file::store(&self.state, &self.classes)?;
-            Ok(loaded)
-        });
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                self.classes = known;
-                return Err(error);
+        let mut classes = self.classes.clone();
+        for assignment in &assigned {
+            for set in self.sets_of(assignment) {
+                classes.of(set);
             }
-        };
+        }
+        let loaded = self.compile(policies, geo, &classes)?;
+        Ok(Prepared {
+            assigned,
+            classes,
+            loaded,
+        })
+    }
+
+    /// Puts an image into force. Tags come after it: a class is in the image before a tag names it.
+    fn publish(
+        &mut self,
+        prepared: Prepared,
+        reporter: Option<&mut Reporter>,
+    ) -> anyhow::Result<Vec<Assignment>> {
+        let Prepared {
+            assigned,
+            classes,
+            loaded,
+        } = prepared;
+        if classes != self.classes || self.loaded.is_none() {
+            class_file::store(&self.state, &classes)?;
+            self.classes = classes;
+        }
         if let Some(reporter) = reporter {
             reporter.known().learn_image(&loaded.image);
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
-        self.publish(loaded)?;
-        self.place(assigned)
-    }
-
-    /// Puts an image in force, after crediting what was decided to the rules of the one before.
-    fn publish(&mut self, loaded: Loaded) -> Result<(), KernelError> {
+        // What was decided so far was decided by the rules of the image that goes.
         if self.loaded.is_some() {
             self.settle()?;
         }
         self.enforcement.publish(&loaded.image)?;
-        self.generation = loaded.image.generation();
-        self.loaded = Some(loaded);
-        Ok(())
-    }
-
-    fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
-        let input = Input {
-            policies: &policies,
-            classes: &self.classes.members(&policies),
-            geo: &geo,
-            nat64: &[],
-            generation: self.generation + 1,
-        };
-        let image = compile(&input)?;
-        Ok(Loaded {
-            policies,
-            geo,
-            image,
-        })
+        self.replace(loaded);
+        Ok(assigned)
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -201,27 +232,28 @@ impl Node {
     /// # Errors
     /// The kernel refuses.
     pub fn rescan(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        self.trust_interfaces();
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
-        let assigned = self.scope.assign(&self.cgroups, &loaded.policies);
-        let known = self.classes.sets().len();
-        for assignment in assigned
+        let mut assigned = self.scope.assign(&self.cgroups, &loaded.policies);
+        let mut sets = assigned
             .iter()
-            .filter(|assignment| !assignment.policies.is_empty())
-        {
-            self.classes.of(assignment.policies.clone());
-        }
-        if self.classes.sets().len() != known {
+            .flat_map(|assignment| self.sets_of(assignment));
+        if !sets.all(|set| self.classes.has(&set)) {
             let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
-            let loaded = self.compile(policies, geo)?;
-            class_file::store(&self.state, &self.classes)?;
-            reporter.known().learn_image(&loaded.image);
-            self.publish(loaded)?;
+            let prepared = self.prepare(policies, geo)?;
+            assigned = self.publish(prepared, Some(reporter))?;
         }
         self.place(assigned)?;
         self.introduce(reporter.known());
         Ok(())
+    }
+
+    fn trust_interfaces(&mut self) {
+        // Workloads may be there already, and have made devices of their own.
+        let interfaces = Interfaces::without_tunnels_of_processes();
+        interfaces::trust(&mut self.enforcement, interfaces);
     }
 
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
@@ -235,7 +267,6 @@ impl Node {
             let tag = self.tag_of(&assignment);
             if let Some(tag) = tag {
                 let before = self.tags.get(&cgroup).map(|(tag, _)| *tag);
-                let tag = tag.isolated(before.map_or(0, |tag| tag.isolated_until));
                 if before != Some(tag) {
                     self.check_depth(&assignment)?;
                     self.enforcement.tag(cgroup, tag)?;
@@ -260,11 +291,12 @@ impl Node {
     }
 
     fn tag_of(&mut self, assignment: &Assignment) -> Option<Tag> {
-        if assignment.policies.is_empty() {
+        let tag = if assignment.policies.is_empty() {
             assignment.otherwise.map(Tag::standing)
         } else {
             Some(Tag::judged(self.classes.of(assignment.policies.clone())))
-        }
+        };
+        self.isolated(tag?, assignment).into()
     }
 
     fn check_depth(&self, assignment: &Assignment) -> anyhow::Result<()> {
@@ -289,32 +321,6 @@ impl Node {
             (cgroup, (tag, nameless))
         });
         Ok(tags.collect())
-    }
-
-    /// Directories whose changes matter.
-    #[must_use]
-    pub fn watched(&self) -> Vec<PathBuf> {
-        let roots = if self.scope.roots.is_empty() {
-            &["/".to_owned()][..]
-        } else {
-            &self.scope.roots
-        };
-        let cgroups = roots.iter().flat_map(|root| self.cgroups.tree(root));
-        cgroups.map(|path| self.cgroups.directory(&path)).collect()
-    }
-
-    /// Directories of policies and databases.
-    #[must_use]
-    pub fn sources(&self) -> Vec<PathBuf> {
-        let files = self.settings.policies.iter().chain(&self.settings.geo);
-        let directory = |path: &PathBuf| {
-            if path.is_dir() {
-                path.clone()
-            } else {
-                path.parent().map(PathBuf::from).unwrap_or_default()
-            }
-        };
-        files.map(directory).collect()
     }
 
     /// Why the last change was refused.
@@ -343,22 +349,6 @@ impl Node {
             .map(|loaded| (&loaded.image, &*loaded.geo))
     }
 
-    /// The tag that holds for a cgroup, and the cgroup that has it: this one, or the nearest above.
-    ///
-    /// # Errors
-    /// There is no such cgroup, or the tags cannot be read.
-    pub fn nearest_tag(&self, cgroup: &Path) -> anyhow::Result<Option<(CgroupPath, Tag)>> {
-        let path = self.cgroups.path_of(cgroup)?;
-        // As the kernel programs look for it: the root holds for nobody but itself.
-        for path in cgroup2::upwards(&path) {
-            let id = self.cgroups.id(path)?;
-            if let Some(tag) = self.enforcement.tag_of(id)? {
-                return Ok(Some((path.to_owned(), tag)));
-            }
-        }
-        Ok(None)
-    }
-
     /// Cgroup ids with their paths.
     #[must_use]
     pub fn paths(&self) -> HashMap<CgroupId, String> {
@@ -374,25 +364,8 @@ impl Node {
         &self.classes
     }
 
-    /// What the kernel programs log, if those that do were asked for.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub fn traces(&self) -> Result<Option<Traces>, KernelError> {
-        match self.settings.programs {
-            Build::Plain | Build::Recording => Ok(None),
-            Build::Traced => self.enforcement.traces().map(Some),
-        }
-    }
-
     /// The kernel's side.
     pub fn enforcement(&mut self) -> &mut Enforcement {
         &mut self.enforcement
     }
-}
-
-fn load(settings: &Settings) -> anyhow::Result<(Vec<Policy>, GeoSet)> {
-    let loaded = policy::load(&settings.policies)?;
-    let geo = GeoSet::open(&settings.geo, settings.agreement.unwrap_or_default().into())?;
-    Ok((loaded.policies, geo))
 }

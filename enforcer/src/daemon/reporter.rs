@@ -2,6 +2,7 @@
 
 use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
+use anyhow::Context as _;
 use enforcer_common::abi::{FlowCount, FlowKey};
 use hyper::body::Bytes;
 use tokio::{
@@ -12,8 +13,8 @@ use tokio::{
 use super::{context::Known, flows::FlowRecorder, live::Live};
 use crate::{
     events::{
-        Aggregator, Clock, DaemonEvent, Enricher, Observer, Pipeline, ProcFs, Record, SinkError,
-        SinkSpec, clock, pipeline::BACKLOG_BYTES,
+        Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Pipeline, ProcFs, Record,
+        Sequence, SinkSpec, SinkTally, clock, pipeline::SinkState,
     },
     kernel::{Enforcement, EventRing, KernelError},
 };
@@ -62,27 +63,31 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// One that tells `sinks`.
+    /// One that tells `sinks`. In the directory `state` it keeps what they have not taken, and the
+    /// number of the last record; without one, records are numbered from 1 and wait in memory.
     ///
     /// # Errors
-    /// The ring cannot be read.
+    /// The ring cannot be read, or a sink or `state` cannot be used.
     pub fn new(
         enforcement: &mut Enforcement,
         known: Known,
         sinks: &[SinkSpec],
+        state: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let sinks = sinks
-            .iter()
-            .map(SinkSpec::open)
-            .collect::<Result<_, SinkError>>()?;
-        let observer = Observer::this_host();
+        let mut observer = Observer::this_host();
+        let sequence = match state {
+            Some(state) => numbers(state)?,
+            None => Sequence::of_run(&observer.run),
+        };
+        observer.stream = sequence.stream().to_owned();
+        let pipeline = Pipeline::open(&observer, sinks, state, sequence)?;
         let enricher = Enricher::new(known, ProcFs::at(Path::new("/proc")));
         Ok(Self {
             ring: enforcement.events()?,
             aggregator: Aggregator::new(enricher, Clock::now(), IDLE),
-            pipeline: Pipeline::new(observer.clone(), sinks, BACKLOG_BYTES),
+            pipeline,
             flows: None,
-            live: Live::new(observer),
+            live: Live::new(&observer),
             told: 0,
         })
     }
@@ -102,6 +107,11 @@ impl Reporter {
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Bytes> {
         self.live.watch()
+    }
+
+    /// Ends the answers of all who watch.
+    pub fn end_watches(&mut self) {
+        self.live.end();
     }
 
     /// Writes recorded flows where the next daemon finds them.
@@ -150,6 +160,7 @@ impl Reporter {
             flows.take(enforcement.recorded(), describe, Clock::now(), generation)?;
         }
         self.flush();
+        self.tell_news();
         Ok(())
     }
 
@@ -191,10 +202,59 @@ impl Reporter {
         self.flush();
     }
 
-    /// Opens files anew after rotation.
+    /// Opens files anew after rotation, and tries again what failed.
     pub fn reopen(&mut self) {
-        if let Err(errors) = self.pipeline.reopen() {
-            complain(&errors);
+        self.pipeline.reopen();
+    }
+
+    /// Tells that the daemon lives, what it has counted, and how the sinks do; has the disk keep what
+    /// waits.
+    ///
+    /// # Errors
+    /// The counters of the kernel cannot be read.
+    pub fn beat(&mut self, enforcement: &Enforcement) -> Result<(), KernelError> {
+        let counters = enforcement.counters()?;
+        let heartbeat = Heartbeat {
+            generation: enforcement
+                .in_force()?
+                .map_or(0, |(generation, _)| generation),
+            workloads: enforcement.tags()?.len() as u64,
+            lost: counters.losses().collect(),
+            faults: counters.faults().collect(),
+            sinks: self
+                .pipeline
+                .status()
+                .map(|sink| SinkTally {
+                    sink: sink.sink,
+                    delivered: sink.delivered,
+                    waiting: sink.waiting,
+                    lost: sink.lost,
+                })
+                .collect(),
+        };
+        self.tell(DaemonEvent::Heartbeat(heartbeat));
+        self.pipeline.sync();
+        Ok(())
+    }
+
+    /// Tells operators and the other sinks of one that began to fail, or recovered.
+    fn tell_news(&mut self) {
+        for news in self.pipeline.news() {
+            let event = match news.state {
+                SinkState::Failing => {
+                    let error = news.error.unwrap_or_default();
+                    eprintln!("enforcer: event sink {} fails: {error}", news.sink);
+                    DaemonEvent::SinkFailing {
+                        sink: news.sink,
+                        error,
+                    }
+                }
+                SinkState::Fine => {
+                    eprintln!("enforcer: event sink {} takes events again", news.sink);
+                    DaemonEvent::SinkRecovered { sink: news.sink }
+                }
+            };
+            self.tell(event);
         }
     }
 
@@ -220,15 +280,16 @@ impl Reporter {
     }
 
     fn flush(&mut self) {
-        if let Err(errors) = self.pipeline.flush() {
-            complain(&errors);
-        }
+        self.pipeline.flush();
     }
 }
 
-/// The lines are kept and tried again; the operator should know all the same.
-fn complain(errors: &[SinkError]) {
-    for error in errors {
-        eprintln!("enforcer: {:#}", anyhow::anyhow!("{error}"));
-    }
+/// The numbers of this boot, kept in `state`.
+fn numbers(state: &Path) -> anyhow::Result<Sequence> {
+    let open = || -> io::Result<Sequence> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+        std::fs::create_dir_all(state)?;
+        Sequence::kept(&state.join("sequence"), boot.trim())
+    };
+    open().with_context(|| format!("keep state in {}", state.display()))
 }

@@ -1,11 +1,13 @@
 //! `enforcer run`: follows the workloads of a host.
 
+mod answers;
+
 use std::{
     fs::File,
     io,
     net::SocketAddr,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -17,23 +19,20 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+use self::answers::Afterwards;
 use super::{
     context::Known,
-    explain::of_workload,
     flows::FlowRecorder,
     metrics::MetricsServer,
     node::Node,
+    renewal,
     reporter::{Reporter, RingBell},
     settings::Settings,
-    status,
     tracer::Tracer,
 };
 use crate::{
-    control::{
-        self, Problem, Reloaded,
-        server::{Request, Server},
-    },
-    events::{DaemonEvent, SinkSpec},
+    control::{self, server::Server},
+    events::{DaemonEvent, SinkSpec, clock},
     workloads::{Cgroup2, Scope, Watch},
 };
 
@@ -43,6 +42,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(100);
 /// Cgroups are looked at again even without notice.
 const RESCAN: Duration = Duration::from_secs(10);
+/// How often the daemon tells what it has counted.
+const BEAT: Duration = Duration::from_secs(60);
 
 /// Runs until a signal ends it. Enforcement goes on after that.
 ///
@@ -64,18 +65,24 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
     }
     let sinks = settings.sinks()?;
     let metrics = settings.metrics;
+    let state = settings
+        .state
+        .clone()
+        .unwrap_or_else(|| Path::new("/var/lib/enforcer").join(instance));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, &sinks, instance)?.attend(metrics).await
+        Daemon::new(node, &sinks, &state, instance)?
+            .attend(metrics)
+            .await
     })
 }
 
 /// One daemon for an instance.
 fn lock(instance: &str) -> anyhow::Result<File> {
-    let path = PathBuf::from("/run/enforcer").join(format!("{instance}.lock"));
+    let path = control::lock_path(instance);
     let open = || -> io::Result<File> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -98,10 +105,15 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(mut node: Node, sinks: &[SinkSpec], instance: &str) -> anyhow::Result<Self> {
+    fn new(
+        mut node: Node,
+        sinks: &[SinkSpec],
+        state: &Path,
+        instance: &str,
+    ) -> anyhow::Result<Self> {
         let mut known = Known::default();
         node.introduce(&mut known);
-        let mut reporter = Reporter::new(node.enforcement(), known, sinks)?;
+        let mut reporter = Reporter::new(node.enforcement(), known, sinks, Some(state))?;
         reporter.record_flows(FlowRecorder::new(node.recording()));
         reporter.tell(node.started());
         if node.last_error().is_some() {
@@ -160,6 +172,8 @@ impl Daemon {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rescan = interval(RESCAN);
         rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         eprintln!("enforcer: ready");
         loop {
             tokio::select! {
@@ -190,8 +204,20 @@ impl Daemon {
                     self.rescan();
                 }
                 _ = rescan.tick() => self.rescan(),
-                _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
-                Some(request) = asked.recv() => self.answer(request),
+                _ = beat.tick() => self.reporter.beat(self.node.enforcement())?,
+                () = renewal::due(self.node.until()) => self.renew(),
+                _ = sweep.tick() => {
+                    self.reporter.sweep(self.node.enforcement())?;
+                    self.node.enforcement().expire_names(clock::boottime_ns())?;
+                    self.expire();
+                }
+                Some(request) = asked.recv() => {
+                    if self.answer(request) == Afterwards::End {
+                        self.reporter.end_watches();
+                        server.finish().await;
+                        return Ok(());
+                    }
+                }
             }
         }
         self.trace(tracer.as_mut());
@@ -213,51 +239,36 @@ impl Daemon {
         }
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
+        self.tell_ended();
         if let Err(error) = self.watch() {
             eprintln!("enforcer: watch: {error}");
         }
     }
 
+    fn renew(&mut self) {
+        if let Err(error) = self.node.renew(&mut self.reporter) {
+            eprintln!("enforcer: an agreement ended, and the image with it is refused: {error:#}");
+        }
+        self.tell_ended();
+    }
+
+    fn tell_ended(&mut self) {
+        for event in self.node.take_ended() {
+            self.reporter.tell(event);
+        }
+    }
+
     fn rescan(&mut self) {
         let outcome = self.node.rescan(&mut self.reporter);
+        self.tell_ended();
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
     }
 
-    fn answer(&mut self, request: Request) {
-        // A caller that hung up does not want its answer.
-        match request {
-            Request::Status(reply) => {
-                drop(reply.send(status::of_daemon(
-                    &mut self.node,
-                    &self.reporter,
-                    &self.instance,
-                )));
-            }
-            Request::Flows(reply) => {
-                // What passed since the last sweep belongs to the answer.
-                if let Err(error) = self.reporter.sweep(self.node.enforcement()) {
-                    eprintln!("enforcer: recorded flows: {error}");
-                }
-                if let Some(flows) = self.reporter.flows() {
-                    drop(reply.send(flows.list()));
-                }
-            }
-            Request::Watch(reply) => drop(reply.send(self.reporter.watch())),
-            Request::Reload(reply) => {
-                self.reload();
-                drop(reply.send(Reloaded {
-                    generation: self.node.generation(),
-                    error: self.node.last_error().map(str::to_owned),
-                }));
-            }
-            Request::Explain(request, reply) => {
-                let answer = of_workload(&self.node, &request);
-                drop(reply.send(answer.map_err(|error| Problem {
-                    error: format!("{error:#}"),
-                })));
-            }
+    fn expire(&mut self) {
+        if let Err(error) = self.node.expire_isolations(&mut self.reporter) {
+            eprintln!("enforcer: end an isolation: {error:#}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What `run` is told, by its options and its file.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -13,7 +14,8 @@ use enforcer_common::abi::Stance;
 use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
 
-use crate::{events::SinkSpec, geo::Agreement, kernel::Build};
+pub use super::agreement::AgreementName;
+use crate::{events::SinkSpec, kernel::Build};
 
 /// Settings of `run`. Options add to the lists of the file and win over its single values.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,6 +37,11 @@ pub struct Settings {
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,
+    /// Sinks, each with its options as keys.
+    #[serde(default, rename = "sink")]
+    pub sink_tables: Vec<SinkTable>,
+    /// Where records wait for sinks that do not take them: `/var/lib/enforcer/INSTANCE` unless said.
+    pub state: Option<PathBuf>,
     /// Record flows that pass as well as those that are refused.
     #[serde(default)]
     pub record_flows: bool,
@@ -47,6 +54,50 @@ pub struct Settings {
     /// The kernel programs. Not of the file: who debugs asks for it each time.
     #[serde(skip)]
     pub programs: Build,
+}
+
+/// A sink as a table: what `docs/sinks.md` has after the `?`, as keys.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SinkTable {
+    /// The sink without options.
+    pub url: String,
+    /// Its options.
+    #[serde(flatten)]
+    pub options: BTreeMap<String, toml::Value>,
+}
+
+impl SinkTable {
+    fn spec(&self) -> anyhow::Result<SinkSpec> {
+        let options = self
+            .options
+            .iter()
+            .map(|(name, value)| {
+                let text = text_of(value).with_context(|| format!("option `{name}`"))?;
+                Ok((name.clone(), text))
+            })
+            .collect::<anyhow::Result<_>>()
+            .with_context(|| format!("event sink `{}`", self.url))?;
+        Ok(SinkSpec::from_parts(&self.url, options)?)
+    }
+}
+
+/// As it would stand in a URL.
+fn text_of(value: &toml::Value) -> anyhow::Result<String> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(flag) => Ok(flag.to_string()),
+        toml::Value::Array(values) => {
+            let texts = values
+                .iter()
+                .map(text_of)
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            Ok(texts.join(","))
+        }
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => {
+            anyhow::bail!("write text, a whole number, true, false, or a list of these")
+        }
+    }
 }
 
 /// A length of time as people write it: `24h`, `90m`, `7d`.
@@ -77,17 +128,6 @@ impl TryFrom<String> for Keep {
     }
 }
 
-/// See [`Agreement`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum AgreementName {
-    /// An address is in a region only if all databases that know it agree
-    #[default]
-    All,
-    /// One database suffices
-    Any,
-}
-
 /// How unknown cgroups stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -116,19 +156,13 @@ impl Settings {
     /// # Errors
     /// One cannot be meant.
     pub fn sinks(&self) -> anyhow::Result<Vec<SinkSpec>> {
-        if self.events.is_empty() {
-            return Ok(vec![SinkSpec::Stdout]);
+        let named = self.events.iter().map(|sink| Ok(sink.parse()?));
+        let tables = self.sink_tables.iter().map(SinkTable::spec);
+        let mut sinks: Vec<SinkSpec> = named.chain(tables).collect::<anyhow::Result<_>>()?;
+        if sinks.is_empty() {
+            sinks.push("-".parse()?);
         }
-        self.events.iter().map(|sink| Ok(sink.parse()?)).collect()
-    }
-}
-
-impl From<AgreementName> for Agreement {
-    fn from(name: AgreementName) -> Self {
-        match name {
-            AgreementName::All => Self::All,
-            AgreementName::Any => Self::Any,
-        }
+        Ok(sinks)
     }
 }
 

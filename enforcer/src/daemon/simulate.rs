@@ -6,18 +6,20 @@ use std::path::PathBuf;
 
 use enforcer_common::{
     abi::ClassId,
+    names::Seed,
     verdict::{Decision, Verdict},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use recorded::{FlowsError, read};
 
-use super::explain::Destination;
+use super::{explain::Destination, node_resolvers};
 use crate::{
     compile::{CompileError, Image, Input, compile},
     control::FlowRecord,
     geo::GeoSet,
-    policy::{Policy, PolicyName},
+    policy::{Minute, Policy, PolicyName},
     workloads::{Classes, cgroup2::upwards},
 };
 
@@ -82,6 +84,10 @@ pub fn simulate(
         geo,
         nat64: &[],
         generation: 0,
+        now: Minute::of(Timestamp::now()),
+        // Nothing that the kernel hashed is asked.
+        seed: Seed([0; 2]),
+        cluster_dns: &node_resolvers(),
     })?;
     let judged = flows.len();
     let mut changes: Vec<Change> = flows
@@ -127,7 +133,10 @@ impl Subject {
         let Some(class) = self.class else {
             return Judged::released();
         };
-        Judged::by(&image.decide(class, &self.to.flow()), image)
+        Judged::by(
+            &image.decide(class, &self.to.flow(), &self.to.names()),
+            image,
+        )
     }
 }
 

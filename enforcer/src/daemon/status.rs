@@ -11,7 +11,8 @@ use crate::{
         Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
         SinkHealth, Status, TableStatus, Workload,
     },
-    kernel::{Build, Enforcement, KernelError, PinDir},
+    events::{clock, sinks::FailureCause},
+    kernel::{Build, Enforcement, HOOKS, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
 };
@@ -26,6 +27,8 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
     }
     status.adopted = node.enforcement().is_adopted();
     status.last_error = node.last_error().map(str::to_owned).or(status.last_error);
+    status.revision = node.revision();
+    status.isolations = node.isolations().to_vec();
     status.policies = node.policies().iter().map(policy_status).collect();
     for workload in &mut status.workloads {
         let class = workload.class.map(enforcer_common::abi::ClassId);
@@ -55,20 +58,33 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
         .pipeline()
         .status()
         .map(|sink| SinkHealth {
-            name: sink.sink.to_string(),
+            name: sink.sink,
+            state: sink.state.as_str().to_owned(),
+            error: sink.error,
             delivered: sink.delivered,
             waiting: sink.waiting,
+            waiting_bytes: sink.waiting_bytes,
             lost: sink.lost,
+            refused: sink.refused,
+            damaged: sink.damaged,
+            failures: FailureCause::ALL
+                .iter()
+                .zip(sink.failures)
+                .filter(|(_, count)| *count > 0)
+                .map(|((_, name), count)| labelled(name, count))
+                .collect(),
         })
         .collect();
-    let lost = |name: &str, count| Labelled {
-        name: name.to_owned(),
-        count,
-    };
-    let sinks = status.sinks.iter().map(|sink| sink.lost).sum();
-    status.lost.push(lost("sink_queue_full", sinks));
+    let sum = |count: fn(&SinkHealth) -> u64| status.sinks.iter().map(count).sum();
+    let no_room = |sink: &SinkHealth| sink.lost.saturating_sub(sink.refused + sink.damaged);
+    let lost = [
+        labelled("sink_queue_full", sum(no_room)),
+        labelled("sink_refused", sum(|sink| sink.refused)),
+        labelled("sink_damaged", sum(|sink| sink.damaged)),
+    ];
+    status.lost.extend(lost);
     let flows = reporter.flows().map_or(0, FlowRecorder::dropped);
-    status.lost.push(lost("flow_records_full", flows));
+    status.lost.push(labelled("flow_records_full", flows));
     status
 }
 
@@ -90,6 +106,13 @@ fn limits(image: &Image) -> [TableStatus; 3] {
         table("rules", image.rules().count(), usize::from(u16::MAX)),
         table("pages", image.pages().len(), Image::MOST_PAGES),
     ]
+}
+
+fn labelled(name: &str, count: u64) -> Labelled {
+    Labelled {
+        name: name.to_owned(),
+        count,
+    }
 }
 
 /// What the pins tell while no daemon runs.
@@ -127,6 +150,8 @@ fn empty(instance: &str, daemon: &str) -> Status {
         generation: None,
         adopted: false,
         last_error: None,
+        revision: None,
+        isolations: Vec::new(),
         policies: Vec::new(),
         databases: Vec::new(),
         workloads: Vec::new(),
@@ -164,7 +189,10 @@ fn fill(
             hooks: attached.hooks,
         })
         .collect();
-    status.enforcing = !status.cgroups.is_empty() && status.generation.is_some();
+    let holds = |cgroup: &Attached| {
+        cgroup.hooks.len() == HOOKS.len() && paths.contains_key(&CgroupId(cgroup.id))
+    };
+    status.enforcing = status.generation.is_some() && status.cgroups.iter().any(holds);
     status.workloads = enforcement
         .tags()?
         .into_iter()
@@ -186,23 +214,30 @@ fn fill(
     };
     status.tables = enforcement.fill()?.into_iter().map(fill).collect();
     let counters = enforcement.counters()?;
-    let labelled = |(name, count): (&str, u64)| Labelled {
-        name: name.to_owned(),
-        count,
-    };
     let plain = [
         ("untagged", Counter::Untagged),
         ("passed", Counter::Passed),
         ("unknown", Counter::Unknown),
         ("isolated", Counter::Isolated),
         ("replies", Counter::Replies),
+        ("socket_tag_failed", Counter::SocketTagFailed),
     ];
     status.counters = plain
         .into_iter()
-        .map(|(name, counter)| labelled((name, counters.get(counter))))
+        .map(|(name, counter)| labelled(name, counters.get(counter)))
         .collect();
-    status.faults = counters.faults().map(labelled).collect();
-    status.lost = counters.losses().map(labelled).collect();
+    status.faults = counters
+        .faults()
+        .map(|(name, count)| labelled(name, count))
+        .collect();
+    status.lost = counters
+        .losses()
+        .map(|(name, count)| labelled(name, count))
+        .collect();
+    let dns = counters
+        .dns()
+        .map(|(name, count)| labelled(&format!("dns_{name}"), count));
+    status.counters.extend(dns);
     let decision =
         |(rule, count): &(enforcer_common::abi::RuleId, crate::kernel::DecisionCount)| {
             DecisionStatus {
@@ -234,17 +269,23 @@ fn workload(cgroup: String, id: CgroupId, tag: &Tag) -> Workload {
         coverage,
         class,
         policies: Vec::new(),
+        isolated_until_ns: (tag.isolated_until > clock::boottime_ns())
+            .then_some(tag.isolated_until),
+    }
+}
+
+/// As policies write it.
+pub(super) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Audit => "audit",
     }
 }
 
 fn policy_status(policy: &crate::policy::Policy) -> PolicyStatus {
     PolicyStatus {
         name: policy.name.to_string(),
-        mode: match policy.mode {
-            Mode::Enforce => "enforce",
-            Mode::Audit => "audit",
-        }
-        .to_owned(),
+        mode: mode_name(policy.mode).to_owned(),
         source: format!("{}:{}", policy.at.file.display(), policy.at.line),
     }
 }

@@ -37,6 +37,16 @@ pub(super) const FOR_TESTS: &[Package] = &[
         why: "tests enter namespaces without remounting /sys",
     },
     Package {
+        name: Cow::Borrowed("unbound"),
+        brings: Brings::Command("unbound"),
+        why: "tests ask a resolver for names",
+    },
+    Package {
+        name: Cow::Borrowed("openssl"),
+        brings: Brings::Command("openssl"),
+        why: "tests of sinks make certificates",
+    },
+    Package {
         name: Cow::Borrowed("python3-venv"),
         brings: Brings::Command("python3"),
         why: "detection rules are read by sigma-cli",

@@ -6,24 +6,30 @@ use std::{
     process::ExitCode,
 };
 
-use enforcer_common::verdict::{Decision, Verdict};
+use enforcer_common::{
+    names::Seed,
+    verdict::{Decision, Verdict},
+};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::built;
 use crate::{
     compile::{Image, Input, changed_verdicts},
+    daemon::node_resolvers,
     geo::{
         Agreement, GeoSet,
         diff::{Extent, Groups, Moved, moved},
     },
-    policy,
+    policy::{self, Minute},
 };
 
 /// `enforcer geo diff`.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Compares every ordinary address, exactly. With --policy it also says which verdicts the new database
-would change, for each policy by itself and each service that its rules tell apart.
+would change, for each policy by itself and each service that its rules tell apart, where no name of
+the destination is known.
 
 Exit status: 0 when no address moved and no verdict changes, 1 when one did, 2 when something is wrong.
 
@@ -195,12 +201,17 @@ fn verdicts(paths: &[PathBuf], old: &GeoSet, new: &GeoSet) -> anyhow::Result<Vec
         ),
     };
     let classes: Vec<Vec<usize>> = (0..policies.len()).map(|policy| vec![policy]).collect();
+    let resolvers = node_resolvers();
     let input = |geo| Input {
         policies: &policies,
         classes: &classes,
         geo,
         nat64: &[],
         generation: 0,
+        now: Minute::of(Timestamp::now()),
+        // Nothing that the kernel hashed is asked.
+        seed: Seed([0; 2]),
+        cluster_dns: &resolvers,
     };
     let (image, changes) = changed_verdicts(&input(old), &input(new))?;
     let told = changes.into_iter().map(|change| VerdictMove {

@@ -2,10 +2,12 @@ use std::{fs, net::IpAddr, path::Path};
 
 use mmdb_writer::{Value, Writer, ipnet::IpNet};
 
+use enforcer_common::names::Seed;
+
 use super::*;
 use crate::{
     geo::{Agreement, GeoSet},
-    policy,
+    policy::{self, Minute},
 };
 
 const POLICY: &str = "\
@@ -59,6 +61,9 @@ fn changes_are_those_of_single_decisions() {
         geo,
         nat64: &[],
         generation: 0,
+        now: Minute(0),
+        seed: Seed([0; 2]),
+        cluster_dns: &[],
     };
     let (_, changes) = changed_verdicts(&input(&old), &input(&new)).expect("it fits");
     let told: Vec<_> = changes
@@ -117,7 +122,7 @@ fn changes_are_those_of_single_decisions() {
             ports: Ports::is(Port(port.parse().expect("a port"))),
             hook: Hook::Connect,
         };
-        let [old, new] = [&images[0], &images[1]].map(|image| image.decide(ClassId(0), &flow));
+        let [old, new] = [&images[0], &images[1]].map(|image| image.decide(ClassId(0), &flow, &[]));
         assert_eq!(old.verdict != new.verdict, changed, "{address} {service}");
     }
 }

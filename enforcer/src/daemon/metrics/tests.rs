@@ -33,9 +33,15 @@ fn status() -> Status {
     });
     status.sinks.push(SinkHealth {
         name: "stdout".to_owned(),
+        state: "fine".to_owned(),
+        error: None,
         delivered: 1,
         waiting: 6,
+        waiting_bytes: 6000,
         lost: 0,
+        refused: 0,
+        damaged: 0,
+        failures: Vec::new(),
     });
     status.tables.push(TableStatus {
         name: "flows".to_owned(),
@@ -48,6 +54,7 @@ fn status() -> Status {
         coverage: Coverage::Covered,
         class: Some(0),
         policies: Vec::new(),
+        isolated_until_ns: None,
     });
     status
 }

@@ -1,4 +1,4 @@
-//! What a node counts and records.
+//! What a node counts, records and traces.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::Node;
 use crate::{
     control::DecisionStatus,
     daemon::flows::{self, Recording},
-    kernel::{Build, KernelError},
+    kernel::{Build, KernelError, Traces},
 };
 
 impl Node {
@@ -41,6 +41,17 @@ impl Node {
             keep: self.settings.keep_flows.map_or(flows::KEEP, |keep| keep.0),
             most: self.settings.most_flows.unwrap_or(flows::MOST),
             file: self.state.join("flows.ndjson"),
+        }
+    }
+
+    /// What the kernel programs log, if those that do were asked for.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn traces(&self) -> Result<Option<Traces>, KernelError> {
+        match self.settings.programs {
+            Build::Plain | Build::Recording => Ok(None),
+            Build::Traced => self.enforcement.traces().map(Some),
         }
     }
 }

@@ -69,6 +69,14 @@ pub(super) fn cidrs(reader: &mut Reader<'_>, node: &Node, what: &'static str) ->
     cidrs
 }
 
+impl Cidr {
+    /// A network or an address as policies write it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse(text).ok()
+    }
+}
+
 /// The network of a node that was read before.
 pub(super) fn quietly(node: &Node) -> Option<Cidr> {
     match &node.value {
@@ -151,7 +159,7 @@ fn explain(address: &str) -> String {
     } else if address.contains('-') && !has_letters {
         "write a range of addresses as one or more networks"
     } else if address.contains('.') && has_letters && !address.contains(':') {
-        "names are not enforced by this version: write addresses"
+        "that is a name: write it in `fqdns`"
     } else {
         "write an address such as `192.0.2.1`, or a network such as `10.0.0.0/8` or `2001:db8::/32`"
     };

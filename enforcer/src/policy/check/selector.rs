@@ -45,8 +45,10 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
             }
         }
     }
-    if let Some(node) = exec {
-        exec_selector(reader, node, selectors);
+    if let Some(node) = exec
+        && self::exec(reader, node)
+    {
+        selectors.push(Selector::Exec);
     }
     if let Some(node) = cgroups {
         for item in reader.list(node, "`cgroups`") {
@@ -74,20 +76,22 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
     }
 }
 
-fn exec_selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>) {
+/// Whether `exec` is `true`; reports it otherwise.
+pub(super) fn exec(reader: &mut Reader<'_>, node: &Node) -> bool {
     match &node.value {
-        Value::Scalar { text, plain: true } if text == "true" => selectors.push(Selector::Exec),
-        Value::Invalid => {}
+        Value::Scalar { text, plain: true } if text == "true" => true,
+        Value::Invalid => false,
         Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => {
             reader
                 .report(Code::UnknownValue, node.span, "`exec` can only be `true`")
                 .help("write `exec: true`, or remove this element");
+            false
         }
     }
 }
 
-/// What is wrong with a pattern, and how to put it right.
-fn problem(pattern: &str) -> Option<(&'static str, String)> {
+/// What is wrong with a pattern of cgroups, and how to put it right.
+pub(super) fn problem(pattern: &str) -> Option<(&'static str, String)> {
     const MOUNT: &str = "/sys/fs/cgroup";
     if let Some(below) = pattern.strip_prefix(MOUNT)
         && (below.is_empty() || below.starts_with('/'))
