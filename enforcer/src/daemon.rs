@@ -15,6 +15,7 @@ pub mod explain;
 pub mod flows;
 #[cfg(feature = "kernel")]
 mod interfaces;
+#[cfg(feature = "kernel")]
 pub mod isolations;
 #[cfg(feature = "kernel")]
 mod ledger;
