@@ -8,6 +8,7 @@ mod build;
 mod counters;
 mod epoch;
 mod error;
+mod fill;
 mod interfaces;
 mod object;
 #[cfg(feature = "parity")]
@@ -24,7 +25,7 @@ mod traces;
 use std::path::Path;
 
 use enforcer_common::{
-    abi::{CgroupId, Holder, Stance, Tag},
+    abi::{CgroupId, Holder, Stance, Tag, names},
     names::{NameKey, Seed},
 };
 
@@ -32,6 +33,7 @@ pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use error::KernelError;
+pub use fill::TableFill;
 pub use interfaces::Interfaces;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
@@ -54,6 +56,7 @@ pub struct Enforcement {
     tags: Tags,
     epoch: EpochSlot,
     flows: Flows,
+    recorded: Flows,
     resolved: ResolvedNames,
     maps: Maps,
     adopted: bool,
@@ -85,7 +88,8 @@ impl Enforcement {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
         let epoch = EpochSlot::new(&mut maps)?;
-        let flows = Flows::new(&mut maps)?;
+        let flows = Flows::new(&mut maps, names::FLOWS)?;
+        let recorded = Flows::new(&mut maps, names::RECORDED)?;
         let resolved = ResolvedNames::new(&mut maps)?;
         Ok(Self {
             dir,
@@ -93,6 +97,7 @@ impl Enforcement {
             tags,
             epoch,
             flows,
+            recorded,
             resolved,
             maps,
             adopted,
@@ -252,12 +257,26 @@ impl Enforcement {
         &mut self.flows
     }
 
+    /// The same of flows that passed: empty unless they are recorded ([`Build::Recording`]).
+    #[must_use]
+    pub fn recorded(&mut self) -> &mut Flows {
+        &mut self.recorded
+    }
+
     /// Counters of the programs.
     ///
     /// # Errors
     /// A map cannot be read.
     pub fn counters(&self) -> Result<KernelCounters, KernelError> {
         KernelCounters::read(&self.dir)
+    }
+
+    /// How full the tables are.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn fill(&self) -> Result<Vec<TableFill>, KernelError> {
+        TableFill::read(&self.maps)
     }
 
     /// Kernel memory of each map.

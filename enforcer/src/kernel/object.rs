@@ -16,10 +16,11 @@ use serde::Serialize;
 use super::{attach::HOOKS, build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 18] = [
+pub(super) const MAPS: [&str; 19] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
+    names::RECORDED,
     names::EVENTS,
     names::COUNTERS,
     names::DECISIONS,
@@ -75,9 +76,13 @@ impl Object {
     /// # Errors
     /// A privilege or a kernel feature is missing.
     pub fn load(build: Build) -> Result<Self, KernelError> {
-        let mut ebpf = EbpfLoader::new()
-            .load(build.object())
-            .map_err(object_error)?;
+        let records = u8::from(build.records_flows());
+        let mut loader = EbpfLoader::new();
+        loader.override_global(names::RECORD_FLOWS, &records, true);
+        if !build.records_flows() {
+            loader.map_max_entries(names::RECORDED, 1);
+        }
+        let mut ebpf = loader.load(build.object()).map_err(object_error)?;
         load_programs(&mut ebpf)?;
         Ok(Self(ebpf))
     }
