@@ -50,6 +50,8 @@ pub mod names {
     pub const DECISIONS: &str = "DECISIONS";
     /// Constant of the programs: whether flows that pass are recorded. One byte.
     pub const RECORD_FLOWS: &str = "RECORD_FLOWS";
+    /// Constant of the programs: whether answers from DNS are read. One byte.
+    pub const READ_NAMES: &str = "READ_NAMES";
     /// Who opened a UDP exchange with a workload, and when.
     pub const REPLIES: &str = "REPLIES";
     /// Marks of TCP sockets that were accepted.

@@ -77,8 +77,10 @@ impl Object {
     /// A privilege or a kernel feature is missing.
     pub fn load(build: Build) -> Result<Self, KernelError> {
         let records = u8::from(build.records_flows());
+        let reads_names = u8::from(build.reads_names());
         let mut loader = EbpfLoader::new();
         loader.override_global(names::RECORD_FLOWS, &records, true);
+        loader.override_global(names::READ_NAMES, &reads_names, true);
         if !build.records_flows() {
             loader.map_max_entries(names::RECORDED, 1);
         }
