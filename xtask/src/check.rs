@@ -5,6 +5,7 @@ mod kernel_programs;
 mod licences;
 mod sigma;
 mod size;
+mod speed;
 mod words;
 
 use anyhow::{Result, bail};
@@ -39,6 +40,7 @@ enum Step {
     Clippy,
     ClippyBpf,
     Docs,
+    Speed,
     Kernel,
 }
 
@@ -61,6 +63,7 @@ impl Step {
             Self::Clippy => "no warnings in userspace, with and without the kernel part",
             Self::ClippyBpf => "no warnings in the kernel programs",
             Self::Docs => "every link in the documentation leads somewhere",
+            Self::Speed => "no stage takes more instructions than its budget",
             Self::Kernel => "the verifier accepts every program, within its budget",
         }
     }
@@ -77,6 +80,7 @@ impl Step {
             Self::Clippy => clippy(toolchain),
             Self::ClippyBpf => clippy_bpf(),
             Self::Docs => docs(toolchain),
+            Self::Speed => speed::check(),
             Self::Kernel => kernel_programs::check(toolchain),
         }
     }

@@ -56,6 +56,11 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("promtool"),
         why: "tests have promtool read the metrics",
     },
+    Package {
+        name: Cow::Borrowed("valgrind"),
+        brings: Brings::Command("valgrind"),
+        why: "callgrind counts the instructions of each stage",
+    },
 ];
 
 /// What the bench compares with.
