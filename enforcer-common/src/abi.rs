@@ -45,4 +45,10 @@ pub mod names {
     pub const REPLIES: &str = "REPLIES";
     /// Marks of TCP sockets that were accepted.
     pub const ACCEPTED: &str = "ACCEPTED";
+    /// Interface index of the host's end of a workload's interface to its cgroup.
+    pub const DEVICES: &str = "DEVICES";
+    /// Who opened what across workloads' interfaces.
+    pub const CONVERSATIONS: &str = "CONVERSATIONS";
+    /// What first fragments say of later ones.
+    pub const FRAGMENTS: &str = "FRAGMENTS";
 }

@@ -1,13 +1,19 @@
 //! Contexts to flows. The only place of this crate that tells IPv4 from IPv6.
 
+pub mod frame;
 pub mod skb;
 pub mod sock_addr;
 
 use aya_ebpf::{EbpfContext, bindings::bpf_sock};
-use enforcer_common::abi::{Addr, CgroupId, Port};
+use enforcer_common::{
+    abi::{Addr, CgroupId, Port},
+    verdict::Flow,
+};
+
+use crate::replies;
 
 /// What a hook's context can tell beside the flow.
-pub trait Context: EbpfContext {
+pub trait Context: EbpfContext + Sized {
     /// Cgroup of the socket, or of the process where the hook knows no socket.
     fn cgroup(&self) -> CgroupId;
 
@@ -29,6 +35,12 @@ pub trait Context: EbpfContext {
 
     /// Process id, user id and command name, where a process is at work.
     fn process(&self) -> Option<(u32, u32, [u8; 16])>;
+
+    /// Whether the flow answers what the other side opened.
+    #[inline(always)]
+    fn is_reply(&self, flow: &Flow) -> bool {
+        replies::is_reply(self, flow)
+    }
 }
 
 /// Nothing is known of the address.

@@ -1,14 +1,21 @@
 //! Flow to decision to action: the only place that knows the order and the return codes.
 
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
+    programs::{SkBuffContext, SockAddrContext},
+};
 use enforcer_common::{
     abi::Proto,
     verdict::{Decision, Fault, Flow, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
-    emit,
-    flow::{Context, skb},
+    conversations, emit,
+    flow::{
+        Context,
+        frame::{Frame, Way},
+        skb::{self, IP_AT_START},
+    },
     replies,
     tables::KernelTables,
 };
@@ -42,12 +49,12 @@ pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// A packet on its way out.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
-    let decision = match skb::parse(ctx) {
+    let decision = match skb::parse(ctx, IP_AT_START) {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
         }
         Ok(packet) => settle(ctx, &packet.flow(ctx)),
-        Err(fault) => unreadable(ctx, fault),
+        Err(fault) => unreadable(ctx, &skb::unreadable(ctx), fault),
     };
     match decision.verdict {
         Verdict::Allow => KEEP,
@@ -61,6 +68,40 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
     replies::remember(ctx);
     KEEP
+}
+
+/// A frame that comes out of a workload's interface. What passes is left to the programs beside this
+/// one, as if it were not there: for tcx this value is `TCX_NEXT`.
+#[inline(always)]
+pub fn device_egress(ctx: &SkBuffContext) -> i32 {
+    let Some(mut frame) = Frame::new(ctx) else {
+        return TC_ACT_UNSPEC;
+    };
+    let decision = match frame.read(Way::Out) {
+        Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
+        Ok(packet) => {
+            let flow = frame.flow(&packet);
+            let decision = settle(&frame, &flow);
+            conversations::own(&frame, &flow, &decision);
+            decision
+        }
+        Err(fault) => unreadable(&frame, &frame.unreadable(), fault),
+    };
+    match decision.verdict {
+        Verdict::Allow => TC_ACT_UNSPEC,
+        Verdict::Deny | Verdict::Hold => TC_ACT_SHOT,
+    }
+}
+
+/// A frame that goes into a workload's interface: it always passes.
+#[inline(always)]
+pub fn device_ingress(ctx: &SkBuffContext) -> i32 {
+    if let Some(mut frame) = Frame::new(ctx)
+        && let Ok(packet) = frame.read(Way::In)
+    {
+        conversations::remember(&frame, &packet);
+    }
+    TC_ACT_UNSPEC
 }
 
 /// Holding is the packet hook's work: there TCP tries again by itself, here it would give up.
@@ -82,13 +123,12 @@ fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
 
 /// A packet that cannot be read is refused to tagged workloads and none of our business otherwise.
 #[inline(always)]
-fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
+fn unreadable<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
     let tables = KernelTables(ctx);
-    let flow = skb::unreadable(ctx);
-    let decision = match tables.tag(&flow) {
+    let decision = match tables.tag(flow) {
         Some(_) => Decision::fault(fault),
         None => Decision::because(Verdict::Allow, Reason::Untagged),
     };
-    emit::report(ctx, &flow, &decision);
+    emit::report(ctx, flow, &decision);
     decision
 }

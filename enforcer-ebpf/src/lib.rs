@@ -6,6 +6,7 @@
 // The atomic add of `emit`.
 #![feature(asm_experimental_arch)]
 
+pub mod conversations;
 pub mod emit;
 pub mod flow;
 pub mod gate;

@@ -9,7 +9,6 @@ use enforcer_common::{
 use crate::{
     flow::Context,
     maps::{IMAGE, Image, TAGS},
-    replies,
 };
 
 /// Deepest level of the machine's cgroup2 tree at which a tagged ancestor is found. The daemon
@@ -81,7 +80,7 @@ impl<C: Context> Tables for KernelTables<'_, C> {
 
     #[inline(always)]
     fn is_reply(&self, flow: &Flow) -> bool {
-        replies::is_reply(self.0, flow)
+        self.0.is_reply(flow)
     }
 
     #[inline(always)]

@@ -15,9 +15,9 @@ pub mod server;
 use std::path::PathBuf;
 
 pub use messages::{
-    Attached, Coverage, DatabaseAnswer, DatabaseStatus, DecisionStatus, ExplainRequest,
-    Explanation, Labelled, MapStatus, PolicyStatus, Problem, Reloaded, SinkHealth, Status,
-    Workload,
+    Attached, Coverage, DatabaseAnswer, DatabaseStatus, DecisionStatus, DeviceCoverage,
+    ExplainRequest, Explanation, Labelled, MapStatus, PolicyStatus, Problem, Reloaded, SinkHealth,
+    Status, Workload,
 };
 
 /// Where the socket of an instance is.

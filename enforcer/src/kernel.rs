@@ -6,6 +6,7 @@
 mod attach;
 mod build;
 mod counters;
+mod devices;
 mod error;
 mod object;
 #[cfg(feature = "parity")]
@@ -24,6 +25,7 @@ use enforcer_common::abi::{CgroupId, Stance, Tag};
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
+pub use devices::{AttachedDevice, DEVICE_HOOKS, Interface};
 pub use error::KernelError;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
@@ -33,7 +35,13 @@ pub use refusal::Refusal;
 pub use ring::EventRing;
 pub use traces::Traces;
 
-use self::{attach::Links, object::Maps, publish::ImageSlot, tags::Tags};
+use self::{
+    attach::Links,
+    devices::{DeviceMap, Devices},
+    object::Maps,
+    publish::ImageSlot,
+    tags::Tags,
+};
 use crate::compile::Image;
 
 /// Programs in force for one instance.
@@ -41,6 +49,7 @@ pub struct Enforcement {
     dir: PinDir,
     image: ImageSlot,
     tags: Tags,
+    devices: DeviceMap,
     flows: Flows,
     maps: Maps,
     adopted: bool,
@@ -71,11 +80,13 @@ impl Enforcement {
     fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
+        let devices = DeviceMap::new(&mut maps)?;
         let flows = Flows::new(&mut maps)?;
         Ok(Self {
             dir,
             image,
             tags,
+            devices,
             flows,
             maps,
             adopted,
@@ -125,6 +136,47 @@ impl Enforcement {
     /// The pins cannot be listed.
     pub fn attached(&self) -> Result<Vec<AttachedCgroup>, KernelError> {
         Links::new(&self.dir).list()
+    }
+
+    /// Judges all that comes out of a workload's interface by the tag of `cgroup`, at the host's end
+    /// of it. An interface that is attached already only changes its cgroup.
+    ///
+    /// # Errors
+    /// The interface is gone, the map is full or the kernel refuses.
+    pub fn attach_device(
+        &mut self,
+        interface: &Interface,
+        cgroup: CgroupId,
+    ) -> Result<(), KernelError> {
+        self.devices.set(interface.index, cgroup)?;
+        Devices::new(&self.dir).attach(&self.dir, interface)
+    }
+
+    /// Leaves an interface alone again.
+    ///
+    /// # Errors
+    /// A pin cannot be removed, or the map cannot be written.
+    pub fn detach_device(&mut self, index: u32) -> Result<(), KernelError> {
+        Devices::new(&self.dir).remove(index)?;
+        self.devices.remove(index)
+    }
+
+    /// Interfaces with programs.
+    ///
+    /// # Errors
+    /// The pins cannot be listed, or the map cannot be read.
+    pub fn devices(&self) -> Result<Vec<AttachedDevice>, KernelError> {
+        let mut attached = Vec::new();
+        for (index, hooks) in Devices::new(&self.dir).list()? {
+            if let Some(cgroup) = self.devices.get(index)? {
+                attached.push(AttachedDevice {
+                    index,
+                    cgroup,
+                    hooks,
+                });
+            }
+        }
+        Ok(attached)
     }
 
     /// Sets the tag of a cgroup.

@@ -3,6 +3,8 @@
 pub mod assign;
 pub mod cgroup2;
 pub mod classes;
+#[cfg(feature = "kernel")]
+pub mod interfaces;
 pub mod watch;
 
 pub use assign::{Assignment, Scope};

@@ -70,11 +70,13 @@ pub enum Fault {
     SourceRoute = 7,
     /// An IPv6 routing header (RFC 8200, 4.4): the packet goes elsewhere than it says.
     RoutingHeader = 8,
+    /// A frame on a workload's interface that is neither IP nor ARP, or that carries a VLAN tag.
+    NotIp = 9,
 }
 
 impl Fault {
     /// Every fault with its label in metrics and events.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::NoImage, "no_image"),
         (Self::BadTag, "bad_tag"),
         (Self::NoClass, "no_class"),
@@ -84,6 +86,7 @@ impl Fault {
         (Self::BadPacket, "bad_packet"),
         (Self::SourceRoute, "source_route"),
         (Self::RoutingHeader, "routing_header"),
+        (Self::NotIp, "not_ip"),
     ];
 
     /// The fault of a byte; an unknown one counts as a bad list.
@@ -99,6 +102,7 @@ impl Fault {
             6 => Self::BadPacket,
             7 => Self::SourceRoute,
             8 => Self::RoutingHeader,
+            9 => Self::NotIp,
             _ => Self::BadList,
         }
     }

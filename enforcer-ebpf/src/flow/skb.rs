@@ -1,4 +1,4 @@
-//! `__sk_buff`: packets of `cgroup_skb`. The packet starts at the IP header.
+//! `__sk_buff`: headers, wherever in it the packet starts, and packets of `cgroup_skb`.
 
 use aya_ebpf::{
     bindings::{__sk_buff, bpf_sock},
@@ -15,6 +15,9 @@ use super::{Context, UNKNOWN};
 /// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
 
+/// Where the IP header of a `cgroup_skb` packet is.
+pub const IP_AT_START: usize = 0;
+
 /// A packet as far as the verdict needs it.
 pub struct Packet {
     /// Destination address.
@@ -25,49 +28,59 @@ pub struct Packet {
     pub ports: Ports,
     /// Neighbour or multicast listener discovery that cannot leave the link.
     pub housekeeping: bool,
+    /// Where the payload starts.
+    pub payload: usize,
+    /// Where the header that says so is, if this is a fragment; else 0.
+    pub fragment: usize,
 }
 
-/// Reads the whole header.
+/// Reads the whole header, from where the IP header is.
 ///
 /// # Errors
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
-pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
+pub fn parse(ctx: &SkBuffContext, ip: usize) -> Result<Packet, Fault> {
     // A helper call for each field would cost more than the verdict: one for each header.
-    let head: [u8; V4_HEADER] = load(ctx, 0)?;
+    let head: [u8; V4_HEADER] = load(ctx, ip)?;
     match head[0] >> 4 {
-        4 => parse_v4(ctx, &head),
-        6 => parse_v6(ctx, head[6]),
+        4 => parse_v4(ctx, ip, &head),
+        6 => parse_v6(ctx, ip, head[6]),
         _ => Err(Fault::BadPacket),
     }
 }
 
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
-const V4_HEADER: usize = 20;
+pub const V4_HEADER: usize = 20;
 /// Bytes of an IPv6 header (RFC 8200, 3).
-const V6_HEADER: usize = 40;
+pub const V6_HEADER: usize = 40;
 
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
 
 /// The source alone.
+///
+/// # Errors
+/// There is no IP header.
 #[inline(always)]
-fn source(ctx: &SkBuffContext) -> Result<Addr, Fault> {
-    address(ctx, 12, 8)
+pub fn source(ctx: &SkBuffContext, ip: usize) -> Result<Addr, Fault> {
+    address(ctx, ip, 12, 8)
 }
 
 /// The destination alone.
+///
+/// # Errors
+/// There is no IP header.
 #[inline(always)]
-fn destination(ctx: &SkBuffContext) -> Result<Addr, Fault> {
-    address(ctx, 16, 24)
+pub fn destination(ctx: &SkBuffContext, ip: usize) -> Result<Addr, Fault> {
+    address(ctx, ip, 16, 24)
 }
 
 /// The address at one place of an IPv4 header and another of an IPv6 header.
 #[inline(always)]
-fn address(ctx: &SkBuffContext, v4: usize, v6: usize) -> Result<Addr, Fault> {
-    match load::<u8>(ctx, 0)? >> 4 {
-        4 => Ok(Addr::from_v4(load(ctx, v4)?)),
-        6 => Ok(Addr::from_v6(load(ctx, v6)?)),
+fn address(ctx: &SkBuffContext, ip: usize, v4: usize, v6: usize) -> Result<Addr, Fault> {
+    match load::<u8>(ctx, ip)? >> 4 {
+        4 => Ok(Addr::from_v4(load(ctx, ip + v4)?)),
+        6 => Ok(Addr::from_v6(load(ctx, ip + v6)?)),
         _ => Err(Fault::BadPacket),
     }
 }
@@ -75,7 +88,7 @@ fn address(ctx: &SkBuffContext, v4: usize, v6: usize) -> Result<Addr, Fault> {
 /// Sender of an incoming UDP packet, from a header without options: what has any is not remembered.
 #[inline(always)]
 pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
-    let src = source(ctx).ok()?;
+    let src = source(ctx, IP_AT_START).ok()?;
     let at = match load::<u8>(ctx, 0).ok()? {
         0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => V4_HEADER,
         first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => V6_HEADER,
@@ -88,7 +101,7 @@ pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
 /// The flow of a packet that [`parse`] refused, for its event.
 #[inline(always)]
 pub fn unreadable(ctx: &SkBuffContext) -> Flow {
-    let dst = destination(ctx).unwrap_or(UNKNOWN);
+    let dst = destination(ctx, IP_AT_START).unwrap_or(UNKNOWN);
     Flow {
         subject: ctx.cgroup(),
         dst,
@@ -130,45 +143,54 @@ fn ports_at(
 }
 
 #[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEADER]) -> Result<Packet, Fault> {
+fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEADER]) -> Result<Packet, Fault> {
+    const MORE_FRAGMENTS: u16 = 0x2000;
     const FRAGMENT_OFFSET: u16 = 0x1fff;
     let header_bytes = usize::from(head[0] & 0xf) * 4;
     if header_bytes < V4_HEADER {
         return Err(Fault::BadPacket);
     }
     if header_bytes > V4_HEADER {
-        match option_fault(ctx.skb.skb, header_bytes as u64) {
+        match option_fault(
+            ctx.skb.skb,
+            (ip + V4_HEADER) as u64,
+            (ip + header_bytes) as u64,
+        ) {
             0 => {}
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
     }
-    let later_fragment = u16::from_be_bytes([head[6], head[7]]) & FRAGMENT_OFFSET != 0;
+    let place = u16::from_be_bytes([head[6], head[7]]);
+    let later_fragment = place & FRAGMENT_OFFSET != 0;
+    let fragmented = place & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0;
     let proto = Proto(head[9]);
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
-        ports: ports_at(ctx, proto, header_bytes, later_fragment)?,
+        ports: ports_at(ctx, proto, ip + header_bytes, later_fragment)?,
         housekeeping: false,
+        payload: ip + header_bytes,
+        fragment: if fragmented { ip } else { 0 },
     })
 }
 
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
-/// 0, or the [`Fault`] plus one.
+/// The options are from `at` to `end`. 0, or the [`Fault`] plus one.
 ///
 /// A global function, as [`payload_of`] is: the verifier walks its loop once, not once for every way
 /// there and on.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn option_fault(skb: *mut __sk_buff, header_bytes: u64) -> u64 {
+extern "C" fn option_fault(skb: *mut __sk_buff, at: u64, end: u64) -> u64 {
     const END: u8 = 0;
     const NOP: u8 = 1;
     const LOOSE: u8 = 131;
     const STRICT: u8 = 137;
     let ctx = SkBuffContext::new(skb);
-    let mut at = 20;
+    let mut at = at as usize;
     // At most forty bytes of options, each at least one byte long.
     for _ in 0..40 {
-        if at >= header_bytes as usize {
+        if at >= end as usize {
             break;
         }
         let Ok(kind) = load::<u8>(&ctx, at) else {
@@ -200,6 +222,8 @@ struct Payload {
     proto: Proto,
     at: usize,
     later_fragment: bool,
+    /// Where the fragment header is, or 0.
+    fragment: usize,
 }
 
 impl Payload {
@@ -208,6 +232,7 @@ impl Payload {
         u64::from(self.proto.0) << 8
             | (self.at as u64 & 0xffff) << 16
             | u64::from(self.later_fragment) << 32
+            | (self.fragment as u64 & 0xffff) << 48
     }
 
     /// `Err` when [`payload_of`] found a fault.
@@ -218,17 +243,18 @@ impl Payload {
                 proto: Proto((double >> 8) as u8),
                 at: (double >> 16) as usize & 0xffff,
                 later_fragment: double >> 32 & 1 == 1,
+                fragment: (double >> 48) as usize,
             }),
             fault => Err(Fault::from_byte(fault - 1)),
         }
     }
 }
 
-/// Follows the extension headers from next-header value `proto` on. A packed [`Payload`], or the
+/// Follows the extension headers from `at`, which next-header value `proto` names, on. A packed [`Payload`], or the
 /// fault plus one.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
+extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
     const FRAGMENT: u8 = 44;
@@ -237,8 +263,9 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
     let ctx = SkBuffContext::new(skb);
     let mut payload = Payload {
         proto: Proto(proto as u8),
-        at: V6_HEADER,
+        at: at as usize,
         later_fragment: false,
+        fragment: 0,
     };
     for _ in 0..MAX_EXTENSIONS {
         match payload.proto.0 {
@@ -246,9 +273,12 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
             ROUTING => return faulty(Fault::RoutingHeader),
             _ => return payload.pack(),
         }
-        let Ok([next, length, high, low]) = load::<[u8; 4]>(&ctx, payload.at) else {
+        // Told by a number: a `Result` has undefined bytes, and the verifier refuses to see them moved.
+        let word = load(&ctx, payload.at).map_or(u64::MAX, |word: u32| u64::from(word));
+        if word == u64::MAX {
             return faulty(Fault::BadPacket);
-        };
+        }
+        let [next, length, high, low] = (word as u32).to_ne_bytes();
         payload.at += match payload.proto.0 {
             // RFC 4302, 2.2: counted in words, minus two.
             AUTHENTICATION => (usize::from(length) + 2) * 4,
@@ -257,28 +287,35 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
         };
         let fragment = payload.proto.0 == FRAGMENT;
         payload.proto = Proto(next);
-        if fragment && u16::from_be_bytes([high, low]) >> 3 != 0 {
-            payload.later_fragment = true;
-            return payload.pack();
+        if fragment {
+            payload.fragment = payload.at - 8;
+            if u16::from_be_bytes([high, low]) >> 3 != 0 {
+                payload.later_fragment = true;
+                return payload.pack();
+            }
         }
     }
     faulty(Fault::BadPacket)
 }
 
 #[inline(always)]
-fn parse_v6(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
-    let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
+fn parse_v6(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
+    let first = (ip + V6_HEADER) as u64;
+    let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next), first))?;
     let Payload {
         proto,
         at,
         later_fragment,
+        fragment,
     } = payload;
-    let dst = Addr::from_v6(load(ctx, 24)?);
+    let dst = Addr::from_v6(load(ctx, ip + 24)?);
     Ok(Packet {
         dst,
         proto,
         ports: ports_at(ctx, proto, at, later_fragment)?,
         housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
+        payload: at,
+        fragment,
     })
 }
 
@@ -296,8 +333,12 @@ fn is_housekeeping(ctx: &SkBuffContext, dst: Addr, proto: Proto, at: usize) -> b
     (link_local || link_multicast) && matches!(kind, 130..=137 | 143)
 }
 
+/// Reads what is at one place of the packet.
+///
+/// # Errors
+/// The packet ends before.
 #[inline(always)]
-fn load<T>(ctx: &SkBuffContext, at: usize) -> Result<T, Fault> {
+pub fn load<T>(ctx: &SkBuffContext, at: usize) -> Result<T, Fault> {
     ctx.load(at).map_err(|_| Fault::BadPacket)
 }
 
@@ -335,7 +376,7 @@ impl Context for SkBuffContext {
 
     #[inline(always)]
     fn source(&self) -> (Addr, Port) {
-        let src = source(self).unwrap_or(UNKNOWN);
+        let src = source(self, IP_AT_START).unwrap_or(UNKNOWN);
         let socket = self.socket();
         // A raw socket keeps its protocol where others keep the port.
         // SAFETY: the verifier checks every read of the socket.

@@ -1,6 +1,7 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
 mod class_file;
+mod devices;
 mod tell;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
+use self::devices::Devices;
 use super::{reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
@@ -44,6 +46,7 @@ pub struct Node {
     generation: u64,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
+    devices: Devices,
     last_error: Option<String>,
 }
 
@@ -85,6 +88,7 @@ impl Node {
             loaded: None,
             generation,
             tags: HashMap::new(),
+            devices: Devices::open().context("open a rtnetlink socket")?,
             last_error: None,
         };
         node.tags = node.adopted_tags()?;
@@ -153,7 +157,8 @@ impl Node {
         self.enforcement.publish(&loaded.image)?;
         self.generation = loaded.image.generation();
         self.loaded = Some(loaded);
-        self.place(assigned)
+        self.place(assigned)?;
+        self.cover_devices()
     }
 
     fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
@@ -199,7 +204,7 @@ impl Node {
         }
         self.place(assigned)?;
         self.introduce(reporter.known());
-        Ok(())
+        self.cover_devices()
     }
 
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.

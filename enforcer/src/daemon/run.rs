@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     time::{Duration, SystemTime},
 };
@@ -31,7 +31,7 @@ use crate::{
         server::{Request, Server},
     },
     events::{DaemonEvent, SinkSpec},
-    workloads::{Cgroup2, Scope, Watch},
+    workloads::{Cgroup2, Scope, Watch, interfaces::LinkNotices},
 };
 
 /// How often repeats are told.
@@ -89,8 +89,9 @@ struct Daemon {
     node: Node,
     reporter: Reporter,
     instance: String,
-    cgroups: Bell,
-    sources: Bell,
+    cgroups: Bell<Watch>,
+    sources: Bell<Watch>,
+    links: Bell<LinkNotices>,
 }
 
 impl Daemon {
@@ -113,8 +114,9 @@ impl Daemon {
             node,
             reporter,
             instance: instance.to_owned(),
-            cgroups: Bell::new()?,
-            sources: Bell::new()?,
+            cgroups: Bell::new(Watch::of_cgroups()?)?,
+            sources: Bell::new(Watch::of_files()?)?,
+            links: Bell::new(LinkNotices::open()?)?,
         };
         daemon.watch()?;
         // What was made between the first look and the watch.
@@ -125,11 +127,11 @@ impl Daemon {
     fn watch(&mut self) -> io::Result<()> {
         let directories = self.node.watched();
         self.cgroups
-            .watch
+            .notices
             .set(directories.iter().map(PathBuf::as_path))?;
         let directories = self.node.sources();
         self.sources
-            .watch
+            .notices
             .set(directories.iter().map(PathBuf::as_path))
     }
 
@@ -169,12 +171,16 @@ impl Daemon {
                 changed = self.sources.rung() => {
                     changed?;
                     tokio::time::sleep(SETTLE).await;
-                    self.sources.watch.take()?;
+                    self.sources.notices.take()?;
                     self.reload();
                 }
                 changed = self.cgroups.rung() => {
                     changed?;
                     self.rescan();
+                }
+                changed = self.links.rung() => {
+                    changed?;
+                    self.cover_devices();
                 }
                 _ = rescan.tick() => self.rescan(),
                 _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
@@ -208,6 +214,12 @@ impl Daemon {
         let outcome = self.node.rescan(&mut self.reporter);
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
+        }
+    }
+
+    fn cover_devices(&mut self) {
+        if let Err(error) = self.node.cover_devices() {
+            eprintln!("enforcer: look at the interfaces: {error:#}");
         }
     }
 
@@ -246,27 +258,43 @@ async fn traced(tracer: Option<&Tracer>) -> io::Result<()> {
     }
 }
 
-/// Wakes a task when a watched directory changes.
-struct Bell {
-    watch: Watch,
+/// What collects notices of change behind a descriptor.
+trait Notices: AsFd {
+    /// Takes what was reported so far; whether that was anything.
+    fn take(&mut self) -> io::Result<bool>;
+}
+
+impl Notices for Watch {
+    fn take(&mut self) -> io::Result<bool> {
+        Watch::take(self)
+    }
+}
+
+impl Notices for LinkNotices {
+    fn take(&mut self) -> io::Result<bool> {
+        LinkNotices::take(self)
+    }
+}
+
+/// Wakes a task when something changes.
+struct Bell<N> {
+    notices: N,
     readiness: AsyncFd<OwnedFd>,
 }
 
-impl Bell {
-    fn new() -> io::Result<Self> {
-        use std::os::fd::AsFd as _;
-        let watch = Watch::new()?;
-        let queue = watch.as_fd().try_clone_to_owned()?;
+impl<N: Notices> Bell<N> {
+    fn new(notices: N) -> io::Result<Self> {
+        let queue = notices.as_fd().try_clone_to_owned()?;
         // SAFETY: `OwnedFd` is open and is neither replaced nor closed while `AsyncFd` has it.
         let readiness = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) }?;
-        Ok(Self { watch, readiness })
+        Ok(Self { notices, readiness })
     }
 
     /// Waits until something changed.
     async fn rung(&mut self) -> io::Result<()> {
         loop {
             let mut ready = self.readiness.readable().await?;
-            let anything = self.watch.take()?;
+            let anything = self.notices.take()?;
             ready.clear_ready();
             if anything {
                 return Ok(());

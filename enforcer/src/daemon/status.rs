@@ -7,10 +7,10 @@ use enforcer_common::abi::{CgroupId, Counter, Stance, Tag};
 use super::{node::Node, reporter::Reporter};
 use crate::{
     control::{
-        Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
-        SinkHealth, Status, Workload,
+        Attached, Coverage, DatabaseStatus, DecisionStatus, DeviceCoverage, Labelled, MapStatus,
+        PolicyStatus, SinkHealth, Status, Workload,
     },
-    kernel::{Build, Enforcement, KernelError, PinDir},
+    kernel::{AttachedDevice, Build, Enforcement, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
 };
@@ -32,6 +32,8 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
             .map(|class| node.classes().policies(class))
             .unwrap_or_default();
         workload.policies = policies.iter().map(ToString::to_string).collect();
+        let device = node.device_coverage(&workload.cgroup).cloned();
+        workload.device = device.filter(|_| workload.coverage == Coverage::Covered);
     }
     if let Some((image, geo)) = node.image() {
         status.databases = geo
@@ -143,6 +145,10 @@ fn fill(
         .into_iter()
         .map(|(id, tag)| workload(path(id), id, &tag))
         .collect();
+    let devices = enforcement.devices()?;
+    for workload in &mut status.workloads {
+        workload.device = device(workload, &devices);
+    }
     status.workloads.sort_by(|a, b| a.cgroup.cmp(&b.cgroup));
     let memory = enforcement.memory()?;
     status.memory_bytes = memory.iter().map(|map| map.bytes).sum();
@@ -200,7 +206,21 @@ fn workload(cgroup: String, id: CgroupId, tag: &Tag) -> Workload {
         coverage,
         class,
         policies: Vec::new(),
+        device: None,
     }
+}
+
+/// As the pins tell: what is attached, not what should be.
+fn device(workload: &Workload, attached: &[AttachedDevice]) -> Option<DeviceCoverage> {
+    let of_workload = attached
+        .iter()
+        .filter(|device| device.cgroup.0 == workload.id);
+    let interfaces: Vec<String> = of_workload.map(AttachedDevice::name).collect();
+    (!interfaces.is_empty()).then_some(DeviceCoverage {
+        covered: true,
+        interfaces,
+        reason: None,
+    })
 }
 
 fn policy_status(policy: &crate::policy::Policy) -> PolicyStatus {

@@ -13,10 +13,13 @@ use aya::{
 use enforcer_common::abi::names;
 use serde::Serialize;
 
-use super::{attach::HOOKS, build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
+use super::{
+    attach::HOOKS, build::Build, devices::DEVICE_HOOKS, error::KernelError, pins::PinDir,
+    refusal::Refusal,
+};
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 8] = [
+pub(super) const MAPS: [&str; 11] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
@@ -24,8 +27,17 @@ pub(super) const MAPS: [&str; 8] = [
     names::COUNTERS,
     names::DECISIONS,
     names::REPLIES,
+    names::DEVICES,
+    names::CONVERSATIONS,
+    names::FRAGMENTS,
+    // The last one: an enforcement is whole when it is there.
     names::ACCEPTED,
 ];
+
+/// Every program.
+fn programs() -> impl Iterator<Item = &'static str> {
+    HOOKS.into_iter().chain(DEVICE_HOOKS)
+}
 
 /// Loaded programs that are not yet pinned.
 pub struct Object(Ebpf);
@@ -68,11 +80,13 @@ impl Object {
         let mut ebpf = EbpfLoader::new()
             .load(build.object())
             .map_err(object_error)?;
-        for hook in HOOKS {
+        for hook in programs() {
             let program = ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
             let loaded = if let Program::CgroupSockAddr(program) = program {
                 program.load()
             } else if let Program::CgroupSkb(program) = program {
+                program.load()
+            } else if let Program::SchedClassifier(program) = program {
                 program.load()
             } else {
                 return Err(KernelError::Missing(hook));
@@ -92,8 +106,7 @@ impl Object {
                 .ok()?
                 .verified_instruction_count()
         };
-        HOOKS
-            .into_iter()
+        programs()
             .map(|name| ProgramReport {
                 name,
                 verified_instructions: instructions(name),
@@ -104,7 +117,7 @@ impl Object {
     /// Pins programs and maps below `dir`.
     pub(super) fn pin(mut self, dir: &PinDir) -> Result<Maps, KernelError> {
         dir.make()?;
-        for hook in HOOKS {
+        for hook in programs() {
             let path = dir.program(hook);
             let program = self.0.program_mut(hook).ok_or(KernelError::Missing(hook))?;
             program.pin(&path).map_err(|source| KernelError::Pin {
