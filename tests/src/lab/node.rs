@@ -18,7 +18,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{cgroup::Cgroup, event_file::EventFile, geo, instance::Instance};
+use super::{cgroup::Cgroup, event_file::EventFile, geo, instance::Instance, netns::NetNs};
 
 /// A managed root, policies and an instance of `enforcer` for them.
 #[derive(Debug)]
@@ -117,8 +117,21 @@ impl Node {
     /// # Errors
     /// It ends instead; the error is what it said.
     pub fn start(&self) -> anyhow::Result<Daemon> {
-        let mut child = self
-            .command()?
+        Self::launch(self.command()?)
+    }
+
+    /// Starts it in a network namespace, and waits until it enforces.
+    ///
+    /// # Errors
+    /// It ends instead; the error is what it said.
+    pub fn start_in(&self, namespace: &NetNs) -> anyhow::Result<Daemon> {
+        let mut command = self.command()?;
+        namespace.confine(&mut command)?;
+        Self::launch(command)
+    }
+
+    fn launch(mut command: Command) -> anyhow::Result<Daemon> {
+        let mut child = command
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
