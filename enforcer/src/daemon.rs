@@ -9,6 +9,8 @@ pub mod explain;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
+mod pod_source;
+#[cfg(feature = "kernel")]
 pub mod reporter;
 #[cfg(feature = "kernel")]
 pub mod run;

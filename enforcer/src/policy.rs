@@ -9,6 +9,7 @@ mod check;
 mod diagnostic;
 mod load;
 mod model;
+mod pods;
 mod read;
 mod region;
 mod source;
@@ -20,4 +21,5 @@ pub use load::{Loaded, load, load_default, load_on};
 pub use model::{
     Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule, Selector,
 };
+pub use pods::{LabelCondition, LabelTest, PodSelector};
 pub use region::{Member, Region, Regions};

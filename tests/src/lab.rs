@@ -7,6 +7,7 @@
 mod arrival;
 mod cgroup;
 mod confined;
+mod cri;
 mod echo;
 mod event;
 mod event_file;
@@ -30,6 +31,7 @@ use anyhow::{Context, ensure};
 pub use arrival::Arrival;
 pub use cgroup::{Cgroup, PREFIX, mount, wait_until_empty};
 pub use confined::{Confined, ConfinedRun};
+pub use cri::ContainerRuntime;
 pub use event::{Refusal, assert_fields, assert_there};
 pub use event_file::EventFile;
 pub use geo::write_geo;

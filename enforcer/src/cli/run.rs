@@ -41,6 +41,9 @@ pub(super) struct RunArgs {
     /// How unknown cgroups below a managed root stand
     #[arg(long, value_enum)]
     unknown: Option<Unknown>,
+    /// Socket of the container runtime, which tells of pods [default: that of containerd, CRI-O or k3s]
+    #[arg(long, value_name = "PATH")]
+    cri_socket: Option<PathBuf>,
     /// Where events go: - or stdout, file:PATH; repeat for several [default: -]
     #[arg(long, value_name = "SINK")]
     events: Vec<String>,
@@ -61,6 +64,7 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.cgroup_roots.extend_from_slice(&args.cgroup_root);
     settings.events.extend_from_slice(&args.events);
     settings.agreement = args.agreement.or(settings.agreement);
+    settings.cri_socket = args.cri_socket.clone().or(settings.cri_socket);
     settings.unknown = args.unknown.or(settings.unknown);
     if args.trace_kernel {
         settings.programs = Build::Traced;

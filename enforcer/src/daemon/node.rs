@@ -2,6 +2,7 @@
 
 mod class_file;
 mod devices;
+mod pods;
 mod tell;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, Tag};
 
-use self::devices::Devices;
+use self::{devices::Devices, pods::SeenPods};
 use super::{reporter::Reporter, settings::Settings};
 use crate::{
     compile::{Image, Input, compile},
@@ -47,6 +48,7 @@ pub struct Node {
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     devices: Devices,
+    pods: SeenPods,
     last_error: Option<String>,
 }
 
@@ -88,6 +90,7 @@ impl Node {
             loaded: None,
             generation,
             tags: HashMap::new(),
+            pods: SeenPods::default(),
             devices: Devices::open().context("open a rtnetlink socket")?,
             last_error: None,
         };
@@ -209,13 +212,18 @@ impl Node {
 
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
     fn place(&mut self, assigned: Vec<Assignment>) -> anyhow::Result<()> {
+        self.pods = SeenPods::of(&assigned);
         let mut placed = HashMap::new();
         for assignment in assigned {
             // A cgroup may go at any time; then there is nothing to place.
             let Ok(cgroup) = self.cgroups.id(&assignment.path) else {
                 continue;
             };
-            let tag = self.tag_of(&assignment);
+            let tag = if assignment.awaited {
+                self.tags.get(&cgroup).map(|(tag, _)| *tag)
+            } else {
+                self.tag_of(&assignment)
+            };
             if let Some(tag) = tag {
                 let before = self.tags.get(&cgroup).map(|(tag, _)| *tag);
                 let tag = tag.isolated(before.map_or(0, |tag| tag.isolated_until));
@@ -268,6 +276,8 @@ impl Node {
                 policies: Vec::new(),
                 otherwise: None,
                 attach: false,
+                pod: None,
+                awaited: false,
             };
             (cgroup, (tag, nameless))
         });

@@ -20,6 +20,7 @@ use super::{
     context::Known,
     explain::of_workload,
     node::Node,
+    pod_source::PodSource,
     reporter::{Reporter, RingBell},
     settings::Settings,
     status,
@@ -31,7 +32,7 @@ use crate::{
         server::{Request, Server},
     },
     events::{DaemonEvent, SinkSpec},
-    workloads::{Cgroup2, Scope, Watch, interfaces::LinkNotices},
+    workloads::{Cgroup2, PodInfo, Pods, Scope, Watch, interfaces::LinkNotices, layout::PodUid},
 };
 
 /// How often repeats are told.
@@ -55,6 +56,7 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
     let scope = Scope {
         roots: roots.collect::<Result<_, _>>()?,
         unknown: settings.unknown.unwrap_or_default().into(),
+        pods: Pods::default(),
     };
     if scope.roots.iter().any(|root| root == "/") {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
@@ -64,8 +66,9 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        let pods = PodSource::new(settings.cri_socket.as_deref());
         let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, &sinks, instance)?.attend().await
+        Daemon::new(node, pods, &sinks, instance)?.attend().await
     })
 }
 
@@ -92,10 +95,16 @@ struct Daemon {
     cgroups: Bell<Watch>,
     sources: Bell<Watch>,
     links: Bell<LinkNotices>,
+    pods: PodSource,
 }
 
 impl Daemon {
-    fn new(mut node: Node, sinks: &[SinkSpec], instance: &str) -> anyhow::Result<Self> {
+    fn new(
+        mut node: Node,
+        pods: PodSource,
+        sinks: &[SinkSpec],
+        instance: &str,
+    ) -> anyhow::Result<Self> {
         let mut known = Known::default();
         node.introduce(&mut known);
         let mut reporter = Reporter::new(node.enforcement(), known, sinks)?;
@@ -117,6 +126,7 @@ impl Daemon {
             cgroups: Bell::new(Watch::of_cgroups()?)?,
             sources: Bell::new(Watch::of_files()?)?,
             links: Bell::new(LinkNotices::open()?)?,
+            pods,
         };
         daemon.watch()?;
         // What was made between the first look and the watch.
@@ -176,12 +186,14 @@ impl Daemon {
                 }
                 changed = self.cgroups.rung() => {
                     changed?;
+                    self.pods.hurry();
                     self.rescan();
                 }
                 changed = self.links.rung() => {
                     changed?;
                     self.cover_devices();
                 }
+                pods = self.pods.told() => self.learn_pods(pods),
                 _ = rescan.tick() => self.rescan(),
                 _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
                 Some(request) = asked.recv() => self.answer(request),
@@ -214,6 +226,18 @@ impl Daemon {
         let outcome = self.node.rescan(&mut self.reporter);
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
+        }
+        if self.node.awaits_pods() {
+            self.pods.ask();
+        }
+    }
+
+    fn learn_pods(&mut self, pods: Vec<(PodUid, PodInfo)>) {
+        self.pods.wait_longer();
+        if self.node.learn_pods(pods) {
+            self.rescan();
+        } else if self.node.awaits_pods() {
+            self.pods.ask();
         }
     }
 

@@ -6,6 +6,7 @@ mod document;
 mod egress_policy;
 mod lint;
 mod peer;
+mod pods;
 mod port;
 mod region;
 mod rule;

@@ -4,6 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use enforcer_common::abi::{Addr, Family, Port, Proto};
 
+use super::pods::PodSelector;
 use crate::geo::{Asn, CountrySet, SpecialRange};
 
 /// Name of a policy, unique among the loaded ones. RFC 1123 label.
@@ -68,6 +69,10 @@ pub enum Selector {
     /// `cgroups`: glob over the path below the cgroup2 mount, `*` within a component, `**` across
     /// components (`/llm/**` also selects `/llm`).
     Cgroup(String),
+    /// `systemdUnits`: glob over the name of a unit, `*` within it (`vllm@*.service`).
+    SystemdUnit(String),
+    /// `pods`: Kubernetes pods.
+    Pods(PodSelector),
 }
 
 /// Enforce, or only say what enforcing would have done.

@@ -30,6 +30,7 @@ pub struct Node {
     /// What the daemon says.
     pub events: EventFile,
     directory: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Node {
@@ -47,6 +48,7 @@ impl Node {
             root: Cgroup::new("node")?,
             events: EventFile::at(directory.path().join("events.ndjson")),
             directory,
+            arguments: vec![],
         })
     }
 
@@ -97,6 +99,11 @@ impl Node {
         Ok(fs::write(self.policy_file(), yaml)?)
     }
 
+    /// Adds arguments of `enforcer run`.
+    pub fn arguments<const N: usize>(&mut self, arguments: [&str; N]) {
+        self.arguments.extend(arguments.map(str::to_owned));
+    }
+
     /// `enforcer run` with all of it.
     ///
     /// # Errors
@@ -108,7 +115,7 @@ impl Node {
         command.arg("--geo").arg(self.geo_file());
         command.arg("--cgroup-root").arg(self.root.path());
         let sink = format!("file:{}", self.events.path().display());
-        command.arg("--events").arg(sink);
+        command.arg("--events").arg(sink).args(&self.arguments);
         Ok(command)
     }
 
