@@ -4,9 +4,12 @@ use anyhow::{Context as _, Result};
 use enforcer::{
     compile::{Image, Input, compile},
     geo::GeoSet,
-    policy::Policy,
+    policy::{Minute, Policy},
 };
-use enforcer_common::abi::{CgroupId, ClassId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, ClassId, Tag},
+    names::Seed,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::own::Own;
@@ -72,5 +75,8 @@ fn image(policies: &[Policy], geo: &GeoSet) -> Result<Image> {
         geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     })?)
 }

@@ -8,9 +8,12 @@ use enforcer::{
     compile::{Image, Input, Usage, compile},
     geo::{CountrySet, GeoSet},
     kernel::{Build, Enforcement, HOOKS, Object, PinDir},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
 };
-use enforcer_common::abi::{ClassId, Tag};
+use enforcer_common::{
+    abi::{ClassId, Tag},
+    names::Seed,
+};
 use enforcer_tests::lab::Cgroup;
 
 /// A cgroup with all hooks of enforcer.
@@ -75,6 +78,9 @@ pub(crate) fn image(policies: &[Policy], geo: &GeoSet) -> Result<Image> {
         geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     })?)
 }
 

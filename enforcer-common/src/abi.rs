@@ -12,20 +12,23 @@ mod ids;
 mod image;
 #[cfg(feature = "user")]
 mod pod;
+mod resolved;
 mod tag;
 
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
-pub use counters::{Counter, LossCause};
+pub use counters::{Counter, DnsCount, LossCause};
 pub use event::{Event, FlowCount, FlowKey};
-pub use ids::{Atom, CgroupId, ClassId, Hook, Port, Ports, Proto, RuleId};
+pub use ids::{Atom, CgroupId, ClassId, Hook, NameMask, NameSet, Port, Ports, Proto, RuleId};
 pub use image::{
-    CLASS_SLOTS, ClassEntry, Fence, ImageHeader, MatrixEntry, Node, Outcome, PAGE_BYTES,
-    PAGE_WORDS, Page, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    CHAIN_STEPS, CLASS_SLOTS, Chain, ChainNode, ClassEntry, Fence, ImageHeader, MatrixEntry, Node,
+    Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers, Says, Segment,
+    TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
+pub use resolved::{Device, HELD_NAMES, Held, HeldName, Holder, Resolved};
 pub use tag::{Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of maps and programs, as in the object. The kernel truncates at 15 bytes.
 pub mod names {
@@ -45,6 +48,22 @@ pub mod names {
     pub const REPLIES: &str = "REPLIES";
     /// Marks of TCP sockets that were accepted.
     pub const ACCEPTED: &str = "ACCEPTED";
+    /// Network namespaces of sockets that ask resolvers.
+    pub const ASKERS: &str = "ASKERS";
+    /// Questions without an answer yet.
+    pub const QUESTIONS: &str = "QUESTIONS";
+    /// [`Device`](super::Device)s by which answers may arrive.
+    pub const TRUSTED: &str = "TRUSTED";
+    /// [`Holder`](super::Holder) to [`Resolved`](super::Resolved).
+    pub const RESOLVED: &str = "RESOLVED";
+    /// Cgroup id to the number of entries that the programs ever made in `RESOLVED`.
+    pub const TAKEN: &str = "TAKEN";
+    /// Cgroup id to the number of entries that userspace ever removed from `RESOLVED`.
+    pub const RETURNED: &str = "RETURNED";
+    /// Names under which a connected socket sends.
+    pub const PEERS: &str = "PEERS";
+    /// Where a message is read, one for each CPU.
+    pub const DESK: &str = "DESK";
     /// Interface index of the host's end of a workload's interface to its cgroup.
     pub const DEVICES: &str = "DEVICES";
     /// Who opened what across workloads' interfaces.

@@ -5,6 +5,7 @@ mod decision;
 mod flow;
 mod judge;
 mod locate;
+mod names;
 mod search;
 mod tables;
 mod trace;
@@ -14,5 +15,8 @@ pub use decision::{Decision, Fault, Reason, Verdict};
 pub use flow::Flow;
 pub use judge::{Judgement, judge};
 pub use locate::locate;
+pub use names::{
+    Names, has_names, is_resolver, name_mask, name_seed, name_set, name_set_of, set_mask,
+};
 pub use tables::{Pages, Tables};
 pub use trace::Trace;

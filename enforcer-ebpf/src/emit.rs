@@ -139,8 +139,9 @@ fn emit<C: Context>(ctx: &C, flow: &Flow, decision: &Decision, key: FlowKey, now
     slot.submit(0);
 }
 
+/// Adds one to a counter.
 #[inline(always)]
-fn count(counter: u32) {
+pub fn count(counter: u32) {
     if let Some(cell) = COUNTERS.get_ptr_mut(counter) {
         add(cell, 1);
     }
@@ -150,7 +151,7 @@ fn count(counter: u32) {
 ///
 /// `AtomicU64` has no `fetch_add` here, for the target declares no compare-and-swap.
 #[inline(always)]
-fn add(cell: *mut u64, amount: u64) {
+pub fn add(cell: *mut u64, amount: u64) {
     // SAFETY: an aligned word of a map value, which outlives this run of the program.
     unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) cell, in(reg) amount, options(nostack)) }
 }

@@ -6,11 +6,11 @@ pub mod sock_addr;
 
 use aya_ebpf::{EbpfContext, bindings::bpf_sock};
 use enforcer_common::{
-    abi::{Addr, CgroupId, Port},
+    abi::{Addr, CgroupId, ClassId, Port},
     verdict::Flow,
 };
 
-use crate::replies;
+use crate::{names, replies};
 
 /// What a hook's context can tell beside the flow.
 pub trait Context: EbpfContext + Sized {
@@ -40,6 +40,12 @@ pub trait Context: EbpfContext + Sized {
     #[inline(always)]
     fn is_reply(&self, flow: &Flow) -> bool {
         replies::is_reply(self, flow)
+    }
+
+    /// What holds of the names of the flow's destination, or [`names::UNREADABLE`].
+    #[inline(always)]
+    fn names(&self, flow: &Flow, class: ClassId) -> u64 {
+        names::of(self, flow, class)
     }
 }
 

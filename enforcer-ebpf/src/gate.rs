@@ -10,7 +10,7 @@ use enforcer_common::{
 };
 
 use crate::{
-    conversations, emit,
+    conversations, dns, emit,
     flow::{
         Context,
         frame::{Frame, Way},
@@ -37,13 +37,17 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    socket_action(settle(ctx, flow))
+    let decision = settle(ctx, flow);
+    dns::ask(ctx, flow, &decision);
+    socket_action(decision)
 }
 
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    socket_action(settle(ctx, flow))
+    let decision = settle(ctx, flow);
+    dns::ask(ctx, flow, &decision);
+    socket_action(decision)
 }
 
 /// A packet on its way out.
@@ -53,7 +57,12 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
         }
-        Ok(packet) => settle(ctx, &packet.flow(ctx)),
+        Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
+        Ok(packet) => {
+            let decision = settle(ctx, &packet.flow(ctx));
+            dns::send(ctx, &packet, &decision);
+            decision
+        }
         Err(fault) => unreadable(ctx, &skb::unreadable(ctx), fault),
     };
     match decision.verdict {
@@ -66,7 +75,14 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 /// A packet on its way in: it always passes.
 #[inline(always)]
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
-    replies::remember(ctx);
+    let socket = ctx.socket();
+    if !socket.is_null() {
+        // SAFETY: the socket is the context's.
+        unsafe {
+            replies::remember(ctx, socket);
+            dns::receive(ctx, socket);
+        }
+    }
     KEEP
 }
 
@@ -125,10 +141,17 @@ fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
 #[inline(always)]
 fn unreadable<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
     let tables = KernelTables(ctx);
-    let decision = match tables.tag(flow) {
-        Some(_) => Decision::fault(fault),
-        None => Decision::because(Verdict::Allow, Reason::Untagged),
-    };
+    if tables.tag(flow).is_some() {
+        return refuse(ctx, flow, fault);
+    }
+    let decision = Decision::because(Verdict::Allow, Reason::Untagged);
+    emit::report(ctx, flow, &decision);
+    decision
+}
+
+#[inline(always)]
+fn refuse<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
+    let decision = Decision::fault(fault);
     emit::report(ctx, flow, &decision);
     decision
 }

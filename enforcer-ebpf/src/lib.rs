@@ -7,10 +7,12 @@
 #![feature(asm_experimental_arch)]
 
 pub mod conversations;
+pub mod dns;
 pub mod emit;
 pub mod flow;
 pub mod gate;
 pub mod maps;
+pub mod names;
 pub mod replies;
 pub mod tables;
 #[cfg(feature = "trace")]

@@ -1,11 +1,21 @@
 //! Every map, with its size and who writes it.
 
+mod dns;
+
+use core::ptr::null_mut;
+
 use aya_ebpf::{
     bindings::{
-        BPF_F_CLONE, BPF_F_INNER_MAP, BPF_F_NO_PREALLOC, bpf_map_type::BPF_MAP_TYPE_SK_STORAGE,
+        BPF_F_CLONE, BPF_F_INNER_MAP, BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE,
+        bpf_map_type::BPF_MAP_TYPE_SK_STORAGE, bpf_sock,
     },
     btf_maps::{Array, ArrayOfMaps, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    helpers::bpf_sk_storage_get,
     macros::btf_map,
+};
+pub use dns::{
+    ASKERS, Asked, DESK, Desk, HOLDER_ENTRIES, MESSAGE_BYTES, PEERS, Peer, QUESTIONS, Question,
+    RESOLVED, RETURNED, TAKEN, TRUSTED,
 };
 use enforcer_common::abi::{
     Addr, CgroupId, Counter, Event, FlowCount, FlowKey, Page, Port, Proto, Tag,
@@ -66,23 +76,24 @@ pub static REPLIES: LruHashMap<Exchange, u64, 16384> = LruHashMap::new();
 
 /// Cookie of the listener, on the listener and (cloned by the kernel) on each socket it accepted.
 #[btf_map]
-pub static ACCEPTED: ListenerMark = ListenerMark::new();
+pub static ACCEPTED: SocketMap<u64, { (BPF_F_NO_PREALLOC | BPF_F_CLONE) as usize }> =
+    SocketMap::new();
 
-/// Socket storage that accepted sockets inherit from their listener (`BPF_F_CLONE`, kernel 5.4),
-/// which aya's `SkStorage` has no parameter for.
+/// Socket storage with values of `T`. `BPF_F_CLONE` (kernel 5.4), for which aya's `SkStorage` has no
+/// parameter, copies a listener's value to the sockets that it accepts.
 #[repr(C)]
-pub struct ListenerMark {
+pub struct SocketMap<T, const FLAGS: usize> {
     r#type: *const [i32; BPF_MAP_TYPE_SK_STORAGE as usize],
     key: *const i32,
-    value: *const u64,
+    value: *const T,
     max_entries: *const [i32; 0],
-    map_flags: *const [i32; (BPF_F_NO_PREALLOC | BPF_F_CLONE) as usize],
+    map_flags: *const [i32; FLAGS],
 }
 
 // SAFETY: the fields only describe the map to the loader and are never dereferenced.
-unsafe impl Sync for ListenerMark {}
+unsafe impl<T, const FLAGS: usize> Sync for SocketMap<T, FLAGS> {}
 
-impl ListenerMark {
+impl<T, const FLAGS: usize> SocketMap<T, FLAGS> {
     const fn new() -> Self {
         use core::ptr::null;
         Self {
@@ -98,6 +109,27 @@ impl ListenerMark {
     #[inline(always)]
     pub fn as_ptr(&self) -> *mut core::ffi::c_void {
         core::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// The value of a socket; null when it has none.
+    ///
+    /// # Safety
+    /// `socket` is a full socket of the program's context.
+    #[inline(always)]
+    pub unsafe fn of(&self, socket: *mut bpf_sock) -> *mut T {
+        // SAFETY: the verifier checks the socket pointer.
+        unsafe { bpf_sk_storage_get(self.as_ptr(), socket.cast(), null_mut(), 0).cast() }
+    }
+
+    /// The value of a socket, made of zeros when it has none; null for want of memory.
+    ///
+    /// # Safety
+    /// `socket` is a full socket of the program's context.
+    #[inline(always)]
+    pub unsafe fn of_or_zero(&self, socket: *mut bpf_sock) -> *mut T {
+        let create = BPF_SK_STORAGE_GET_F_CREATE.into();
+        // SAFETY: the verifier checks the socket pointer.
+        unsafe { bpf_sk_storage_get(self.as_ptr(), socket.cast(), null_mut(), create).cast() }
     }
 }
 

@@ -84,15 +84,14 @@ fn answers_exchange<C: Context>(ctx: &C, flow: &Flow) -> bool {
 }
 
 /// Remembers what an incoming packet opens.
+///
+/// # Safety
+/// `socket` is the full socket of the context.
 #[inline(always)]
-pub fn remember(ctx: &SkBuffContext) {
+pub unsafe fn remember(ctx: &SkBuffContext, socket: *mut bpf_sock) {
     // SAFETY: the verifier checks every read of the context and of the socket.
     unsafe {
         if (*ctx.skb.skb).ifindex == LOOPBACK {
-            return;
-        }
-        let socket = ctx.socket();
-        if socket.is_null() {
             return;
         }
         let protocol = (*socket).protocol;

@@ -2,18 +2,23 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use enforcer_common::{
-    abi::{Addr, CgroupId, ClassId, ImageHeader, Page, Tag},
-    verdict::{Flow, Judgement, Pages, Tables, judge},
+    abi::{Addr, CgroupId, ClassId, ImageHeader, NameMask, NameSet, Page, Tag},
+    names::Seed,
+    verdict::{
+        Fault, Flow, Judgement, Names, Pages, Tables, is_resolver, judge, name_seed,
+        name_set as find_set, set_mask as find_mask,
+    },
 };
 
 use crate::{
     flow::Context,
     maps::{IMAGE, Image, TAGS},
+    names,
 };
 
 /// Deepest level of the machine's cgroup2 tree at which a tagged ancestor is found. The daemon
 /// refuses to tag below it.
-const DEEPEST_TAG: i32 = 16;
+pub const DEEPEST_TAG: i32 = 16;
 
 /// The image in force; its pointer is read once.
 struct ImageInForce(Option<&'static Image>);
@@ -29,10 +34,16 @@ impl Pages for ImageInForce {
 /// verifier walks it once instead of once for every way there (kernel 5.6).
 ///
 /// `class_and_key` holds the class in its high and the key in its low 32 bits; the address comes in
-/// two halves, host order.
+/// two halves, host order, and so do [`Names`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn judge_flow(class_and_key: u64, hi: u64, lo: u64) -> u64 {
+pub extern "C" fn judge_flow(
+    class_and_key: u64,
+    hi: u64,
+    lo: u64,
+    mask: u64,
+    names_image: u32,
+) -> u64 {
     let image = ImageInForce(IMAGE.get(0));
     let class = ClassId((class_and_key >> 32) as u16);
     judge(
@@ -40,6 +51,7 @@ pub extern "C" fn judge_flow(class_and_key: u64, hi: u64, lo: u64) -> u64 {
         class,
         Addr::from_halves(hi, lo),
         class_and_key as u32,
+        Names::from_words(mask, names_image),
     )
     .pack()
 }
@@ -53,29 +65,97 @@ pub fn generation() -> u64 {
         .map_or(0, |header| header.double(ImageHeader::GENERATION / 2))
 }
 
+/// The seed of the image in force.
+#[inline(always)]
+pub fn seed() -> Option<Seed> {
+    let image = ImageInForce(IMAGE.get(0));
+    image.page(0).map(name_seed)
+}
+
+/// Whether a class believes what this address answers.
+#[inline(always)]
+pub fn resolver(class: ClassId, address: Addr) -> bool {
+    let (hi, lo) = address.halves();
+    is_resolver_of(u64::from(class.0), hi, lo) != 0
+}
+
+/// A global function, as [`judge_flow`] is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_resolver_of(class: u64, hi: u64, lo: u64) -> u64 {
+    let image = ImageInForce(IMAGE.get(0));
+    let address = Addr::from_halves(hi, lo);
+    u64::from(is_resolver(&image, ClassId(class as u16), address))
+}
+
+/// The set of the pattern of names with this hash, in the image in force.
+#[inline(always)]
+pub fn name_set(hash: u64) -> Result<NameSet, Fault> {
+    match set_of_hash(hash) {
+        set @ 0..=0xffff => Ok(NameSet(set as u16)),
+        fault => Err(Fault::from_byte((fault >> 16) as u8 - 1)),
+    }
+}
+
+/// The set, or the fault plus one shifted by 16 bits. A global function, as [`judge_flow`] is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn set_of_hash(hash: u64) -> u64 {
+    let image = ImageInForce(IMAGE.get(0));
+    match find_set(&image, hash) {
+        Ok(set) => u64::from(set.0),
+        Err(fault) => (fault as u64 + 1) << 16,
+    }
+}
+
+/// What a set of names means to a class in the image in force, or [`names::UNREADABLE`].
+#[inline(always)]
+pub fn set_mask(class: ClassId, set: NameSet) -> u64 {
+    mask_of_set(u64::from(class.0), u64::from(set.0))
+}
+
+/// A global function, as [`judge_flow`] is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn mask_of_set(class: u64, set: u64) -> u64 {
+    let image = ImageInForce(IMAGE.get(0));
+    match find_mask(&image, ClassId(class as u16), NameSet(set as u16)) {
+        Ok(mask) => mask.0,
+        Err(_) => names::UNREADABLE,
+    }
+}
+
 /// Maps as one decision sees them.
 pub struct KernelTables<'a, C>(pub &'a C);
 
 impl<C: Context> Tables for KernelTables<'_, C> {
     #[inline(always)]
     fn tag(&self, flow: &Flow) -> Option<Tag> {
-        if let Some(tag) = tag_of(flow.subject) {
-            return Some(tag);
-        }
-        match ancestor_tag(self.0) {
-            CgroupId(0) => None,
-            tagged => tag_of(tagged),
-        }
+        workload(self.0, flow.subject).map(|(_, tag)| tag)
     }
 
     #[inline(always)]
-    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
+    fn judge(&self, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
         let (hi, lo) = dst.halves();
+        let (mask, image) = names.words();
         Judgement::unpack(judge_flow(
             u64::from(class.0) << 32 | u64::from(key),
             hi,
             lo,
+            mask,
+            image,
         ))
+    }
+
+    #[inline(always)]
+    fn names(&self, flow: &Flow, class: ClassId) -> Names {
+        let image = generation();
+        let mask = self.0.names(flow, class);
+        // Generations only grow: the mask is of this image unless another was published meanwhile.
+        if mask == names::UNREADABLE || generation() != image {
+            return Names::UNASKED;
+        }
+        Names::in_image(NameMask(mask), image)
     }
 
     #[inline(always)]
@@ -86,6 +166,18 @@ impl<C: Context> Tables for KernelTables<'_, C> {
     #[inline(always)]
     fn now_ns(&self) -> u64 {
         now_ns()
+    }
+}
+
+/// The cgroup that carries the tag of `subject`, itself or its nearest tagged ancestor, and the tag.
+#[inline(always)]
+pub fn workload<C: Context>(ctx: &C, subject: CgroupId) -> Option<(CgroupId, Tag)> {
+    if let Some(tag) = tag_of(subject) {
+        return Some((subject, tag));
+    }
+    match ancestor_tag(ctx) {
+        CgroupId(0) => None,
+        tagged => tag_of(tagged).map(|tag| (tagged, tag)),
     }
 }
 

@@ -1,37 +1,55 @@
 //! Policies and geo databases to an [`Image`]: the bytes that the kernel and `explain` decide from.
 //!
 //! ```text
-//! peers ─▶ predicates ┐
-//! databases ──────────┼─▶ partition ─▶ atoms ─▶ addresses (range tables) ┐
-//! special ranges ─────┘      │                                           ├─▶ pages ─▶ Image
-//! rules, ports ──────────────┴─▶ lists (class x atom) ─▶ matrix ─────────┘
+//! policies ─▶ resolve ─▶ predicates ┐
+//!   now ──────┘  │      databases ──┼─▶ partition ─▶ atoms ─▶ addresses (range tables) ┐
+//!                │  special ranges ─┘      │                                           ├─▶ pages ─▶ Image
+//!                ├─ rules, ports ──────────┴─▶ lists (class x atom) ─▶ matrix, chains ─┤
+//!                └─ conditions on names ─▶ names (index, sets, masks) ─────────────────┘
 //! ```
 
 mod addresses;
+mod atlas;
+mod chains;
+mod classes;
+mod error;
 mod flat;
 mod image;
 mod lists;
+mod names;
 mod pages;
 mod partition;
 mod predicates;
 mod provenance;
+mod resolve;
+#[cfg(test)]
+mod tests;
 
-use enforcer_common::abi::{CLASS_SLOTS, ClassEntry, ClassId, ImageHeader, Nat64Prefix, RuleId};
+use enforcer_common::{
+    abi::{Addr, CLASS_SLOTS, ImageHeader, Nat64Prefix, PAGE_BYTES},
+    names::Seed,
+};
 
+pub use atlas::Atlas;
+pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
+pub use names::NameUsage;
 pub use partition::AddressUsage;
 pub use provenance::Provenance;
 
 use self::{
+    classes::Classes,
     lists::ClassLists,
+    names::NameSets,
     pages::{Arena, Header},
     partition::Partition,
     provenance::Rules,
+    resolve::Resolved,
 };
 use crate::{
     geo::GeoSet,
-    policy::{Policy, Replies},
+    policy::{Minute, Policy},
 };
 
 /// What an image is made from.
@@ -47,66 +65,12 @@ pub struct Input<'a> {
     pub nat64: &'a [Nat64Prefix],
     /// Number of the image.
     pub generation: u64,
-}
-
-/// The policies are more than an image can hold.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// Atoms are numbered with 16 bits.
-    #[error(
-        "the policies tell {atoms} kinds of addresses apart, and an image holds {most}; the largest \
-         contributor is {largest}: split its lists over several nodes or use `regions`"
-    )]
-    TooManyAtoms {
-        /// How many there would be.
-        atoms: usize,
-        /// How many fit.
-        most: usize,
-        /// The peer with the most networks and ASNs.
-        largest: String,
-    },
-    /// Rules are numbered with 16 bits.
-    #[error("{rules} rules, and an image holds {most}; the largest contributor is {largest}")]
-    TooManyRules {
-        /// How many there are.
-        rules: usize,
-        /// How many fit.
-        most: usize,
-        /// The policy with the most rules.
-        largest: String,
-    },
-    /// Classes are entries of page 0.
-    #[error(
-        "workloads fall into {classes} classes (different sets of policies), and an image holds \
-         {most}; use fewer, broader selectors"
-    )]
-    TooManyClasses {
-        /// How many there are.
-        classes: usize,
-        /// How many fit.
-        most: usize,
-    },
-    /// Tables are found by an 8-bit page number.
-    #[error(
-        "the address tables need {pages} pages of 256 KiB, and an image holds {most}; the largest \
-         contributor is {largest}"
-    )]
-    TooManyPages {
-        /// How many were needed when it was given up.
-        pages: usize,
-        /// How many fit.
-        most: usize,
-        /// The peer with the most networks.
-        largest: String,
-    },
-    /// Prefixes are entries of page 0.
-    #[error("{prefixes} NAT64 prefixes, and an image holds {most}")]
-    TooManyNat64Prefixes {
-        /// How many there are.
-        prefixes: usize,
-        /// How many fit.
-        most: usize,
-    },
+    /// The minute whose agreements count.
+    pub now: Minute,
+    /// The secret under which names are hashed. The same for every image of an instance.
+    pub seed: Seed,
+    /// What `cluster-dns` stands for: the resolvers of the node.
+    pub cluster_dns: &'a [Addr],
 }
 
 /// Compiles an image.
@@ -115,11 +79,21 @@ pub enum CompileError {
 /// The policies are more than an image can hold; the error names the largest contributor.
 pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
     check_counts(input)?;
-    let rules = Rules::number(input.policies)?;
-    let partition = Partition::of(input)?;
+    let resolvers = resolve::resolvers(input);
+    let Resolved {
+        policies,
+        predicates,
+        conditions,
+        until,
+    } = Resolved::of(input, &resolvers);
+    let rules = Rules::number(&policies)?;
+    let names = NameSets::of(&conditions, &input.seed)?;
+    let bits = classes::condition_bits(input, &policies)?;
+    let partition = Partition::of(input, &predicates)?;
     let mut arena = Arena::new();
     let tables = addresses::write(&mut arena, &partition);
-    let lists = ClassLists::write(&mut arena, input, &partition, &rules);
+    let lists = ClassLists::write(&mut arena, input, &policies, &bits, &partition, &rules)?;
+    let classes = Classes::write(&mut arena, input, &policies, &names, &bits)?;
     let pages = arena.finish().map_err(|pages| CompileError::TooManyPages {
         pages,
         most: Arena::MOST_PAGES,
@@ -128,19 +102,15 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
     let mut header = Header::of(pages, input, &tables, partition.atoms());
     header.append_matrix(&lists);
     header.append_tail(&tables.tail);
-    for (number, class) in input.classes.iter().enumerate() {
-        let judge = |&policy: &usize| input.policies[policy].replies == Replies::Judge;
-        let entry = ClassEntry {
-            judge_replies: class.iter().any(judge),
-        };
-        header.set_class(ClassId(number as u16), entry);
-    }
-    Ok(Image::new(
-        header.finish(),
-        rules,
-        partition.usage(),
-        lists.usage(),
-    ))
+    classes.append(&mut header, &names);
+    let pages = header.finish();
+    let usage = Usage {
+        addresses: partition.usage(),
+        lists: lists.usage(),
+        names: names.usage(),
+        bytes: pages.len() * PAGE_BYTES,
+    };
+    Ok(Image::new(pages, rules, usage, until))
 }
 
 fn check_counts(input: &Input<'_>) -> Result<(), CompileError> {

@@ -1,5 +1,6 @@
 //! The composition root: the only room, with the command line, that knows both lines.
 
+pub mod agreement;
 #[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
@@ -11,12 +12,19 @@ pub mod node;
 #[cfg(feature = "kernel")]
 mod pod_source;
 #[cfg(feature = "kernel")]
+mod renewal;
+#[cfg(feature = "kernel")]
 pub mod reporter;
+mod resolvers;
 #[cfg(feature = "kernel")]
 pub mod run;
+#[cfg(feature = "kernel")]
+mod seed;
 #[cfg(feature = "kernel")]
 pub mod settings;
 #[cfg(feature = "kernel")]
 pub mod status;
 #[cfg(feature = "kernel")]
 mod tracer;
+
+pub use resolvers::node_resolvers;

@@ -20,7 +20,10 @@ mod traces;
 
 use std::path::Path;
 
-use enforcer_common::abi::{CgroupId, Stance, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Stance, Tag},
+    names::Seed,
+};
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
@@ -119,6 +122,15 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
         self.image.in_force()
+    }
+
+    /// The seed of the names of the image in force: what the kernel noted of names is only found by an
+    /// image with the same. `None` when there is no image.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn name_seed(&self) -> Result<Option<Seed>, KernelError> {
+        self.image.name_seed()
     }
 
     /// Attaches every hook to a cgroup and pins the links. A cgroup that is attached already stays

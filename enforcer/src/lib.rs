@@ -18,6 +18,7 @@ pub mod cli;
 pub mod compile;
 pub mod control;
 pub mod daemon;
+pub mod declared;
 pub mod events;
 pub mod geo;
 #[cfg(feature = "kernel")]

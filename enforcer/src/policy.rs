@@ -6,20 +6,34 @@
 
 mod cgroup;
 mod check;
+mod data_flow;
 mod diagnostic;
 mod load;
+mod minute;
 mod model;
+mod name;
+mod place;
 mod pods;
+mod provider;
 mod read;
 mod region;
 mod source;
 
 pub use jiff::civil::Date;
 
-pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Severity};
-pub use load::{Loaded, load, load_default, load_on};
+pub use data_flow::{DataCategory, DataFlow, FlowEndpoint, Origin, PodOrigin, Target};
+pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Related, Severity};
+pub use load::{Loaded, load, load_at, load_default, load_on, load_with_flows, load_with_flows_at};
+pub use minute::Minute;
 pub use model::{
-    Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule, Selector,
+    Action, Cidr, Dns, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Resolver, Rule,
+    Selector,
 };
+pub use name::NamePattern;
+pub use place::{Place, Sources};
 pub use pods::{LabelCondition, LabelTest, PodSelector};
+pub use provider::{Agreement, AgreementStatus, Endpoint, Provider, Providers};
 pub use region::{Member, Region, Regions};
+
+/// JSON Schema (draft 7) of every kind of document, as published in `policies/schema/`.
+pub const SCHEMA: &str = include_str!("../../policies/schema/enforcer.json");

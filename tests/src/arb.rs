@@ -7,11 +7,22 @@
 mod address;
 mod flow;
 mod geo;
+mod names;
 mod policy;
 
-use enforcer::{geo::GeoSet, policy::Policy};
-use enforcer_common::{abi::Nat64Prefix, verdict::Flow};
+use enforcer::{
+    compile::Input,
+    geo::GeoSet,
+    policy::{Minute, Policy},
+};
+use enforcer_common::{
+    abi::{Addr, Nat64Prefix},
+    names::Seed,
+    verdict::Flow,
+};
 use proptest::{collection::vec, prelude::*};
+
+use crate::model::World;
 
 pub use address::cidr;
 pub use flow::{FlowSeed, Form};
@@ -31,9 +42,47 @@ pub struct Case {
     pub nat64: Vec<Nat64Prefix>,
     /// Flows to judge for every class.
     pub flows: Vec<Flow>,
+    /// For each flow: the names of its destination.
+    pub names: Vec<Vec<&'static str>>,
+    /// Resolvers of the node.
+    pub cluster_dns: Vec<Addr>,
 }
 
 impl Case {
+    /// The minute at which cases are judged: agreements end before, now and after.
+    pub const NOW: Minute = Minute(2);
+
+    /// What surrounds policies and flows, for the model.
+    #[must_use]
+    pub fn world(&self) -> World<'_> {
+        World {
+            geo: &self.geo,
+            nat64: &self.nat64,
+            now: Self::NOW,
+            cluster_dns: &self.cluster_dns,
+        }
+    }
+
+    /// The same, for the compiler.
+    #[must_use]
+    pub fn input(&self) -> Input<'_> {
+        Input {
+            policies: &self.policies,
+            classes: &self.classes,
+            geo: &self.geo,
+            nat64: &self.nat64,
+            generation: 1,
+            now: Self::NOW,
+            seed: Seed([1, 2]),
+            cluster_dns: &self.cluster_dns,
+        }
+    }
+
+    /// Flows with the names of their destinations.
+    pub fn asked(&self) -> impl Iterator<Item = (&Flow, &[&'static str])> {
+        self.flows.iter().zip(self.names.iter().map(Vec::as_slice))
+    }
+
     /// The policies of one class, in its order.
     #[must_use]
     pub fn policies_of(&self, class: &[usize]) -> Vec<&Policy> {
@@ -44,9 +93,17 @@ impl Case {
 /// A whole case. Compiling an image costs far more than a decision, so one case asks many flows.
 pub fn case() -> impl Strategy<Value = Case> {
     let classes = vec(vec(any::<prop::sample::Index>(), 1..4), 1..4);
-    let seeds = vec(flow::seed(), 64);
-    (policies(), classes, geo_set(), address::nat64(), seeds).prop_map(
-        |(policies, classes, geo, nat64, seeds)| {
+    let seeds = vec((flow::seed(), names::of_address()), 64);
+    let cluster_dns = vec(names::address(), 0..2);
+    (
+        policies(),
+        classes,
+        geo_set(),
+        address::nat64(),
+        seeds,
+        cluster_dns,
+    )
+        .prop_map(|(policies, classes, geo, nat64, seeds, cluster_dns)| {
             let classes = classes
                 .iter()
                 .map(|members| distinct(members, policies.len()))
@@ -54,17 +111,19 @@ pub fn case() -> impl Strategy<Value = Case> {
             let places = flow::Places::of(&policies, &geo);
             let flows = seeds
                 .iter()
-                .map(|seed| seed.resolve(&places, &nat64))
+                .map(|(seed, _)| seed.resolve(&places, &nat64))
                 .collect();
+            let names = seeds.into_iter().map(|(_, names)| names).collect();
             Case {
                 policies,
                 classes,
                 geo,
                 nat64,
                 flows,
+                names,
+                cluster_dns,
             }
-        },
-    )
+        })
 }
 
 /// A class is a set, and its order is that of the policies.

@@ -18,8 +18,10 @@ use enforcer_common::{
     verdict::{Flow, Verdict},
 };
 
+mod named;
 mod rows;
 
+pub use named::NOW;
 pub use rows::{ROWS, Row};
 
 /// What a row expects.
@@ -140,7 +142,7 @@ pub fn policies() -> Vec<Policy> {
         regions: Some(eea()),
         ..anything()
     };
-    vec![
+    let mut policies = vec![
         policy(
             "region",
             Mode::Enforce,
@@ -208,7 +210,9 @@ pub fn policies() -> Vec<Policy> {
                 ),
             ],
         ),
-    ]
+    ];
+    policies.extend(named::policies());
+    policies
 }
 
 fn country(code: &str) -> CountryCode {
@@ -250,6 +254,8 @@ fn anything() -> Peer {
         ranges: None,
         cidrs: None,
         except: vec![],
+        fqdns: None,
+        providers: None,
     }
 }
 
@@ -275,6 +281,8 @@ fn policy(name: &str, mode: Mode, default: Action, rules: Vec<Rule>) -> Policy {
         default,
         default_at: somewhere(),
         replies: Replies::Judge,
+        dns: None,
+        require_dpa: false,
         rules,
     }
 }

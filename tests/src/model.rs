@@ -6,16 +6,20 @@
 //! prefers a linear search to anything clever.
 
 mod address;
+mod names;
 mod special;
 
 use std::{fmt, sync::Arc};
 
 use enforcer::{
     geo::{Agreement, CountryCode, CountrySet, GeoSet, Location},
-    policy::{Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Rule},
+    policy::{
+        Action, AgreementStatus, Cidr, Minute, Mode, Peer, Policy, PolicyName, PortSpec, Provider,
+        Resolver,
+    },
 };
 use enforcer_common::{
-    abi::{Nat64Prefix, Ports},
+    abi::{Addr, Nat64Prefix, Port, Ports, Proto},
     verdict::{Flow, Verdict},
 };
 
@@ -49,9 +53,23 @@ impl fmt::Display for By {
     }
 }
 
-/// Decides a flow of a workload that `policies` select, in the order in which they are named.
+/// Everything around policies and flows.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The databases.
+    pub geo: &'a GeoSet,
+    /// NAT64 prefixes of the operator's own.
+    pub nat64: &'a [Nat64Prefix],
+    /// The minute whose agreements count.
+    pub now: Minute,
+    /// Resolvers of the node.
+    pub cluster_dns: &'a [Addr],
+}
+
+/// Decides a flow of a workload that `policies` select, in the order in which they are named. Its
+/// destination has these names.
 #[must_use]
-pub fn decide(policies: &[&Policy], geo: &GeoSet, nat64: &[Nat64Prefix], flow: &Flow) -> Answer {
+pub fn decide(policies: &[&Policy], world: &World<'_>, flow: &Flow, names: &[&str]) -> Answer {
     // Loopback is what the packet says, not what is inside it: `64:ff9b::127.0.0.1` leaves the host.
     let written = Address::new(flow.dst);
     if written.is_loopback() {
@@ -61,11 +79,11 @@ pub fn decide(policies: &[&Policy], geo: &GeoSet, nat64: &[Nat64Prefix], flow: &
             by: None,
         };
     }
-    match written.ends(nat64) {
-        Ends::At(address) => decide_address(policies, geo, address, flow),
+    match written.ends(world.nat64) {
+        Ends::At(address) => decide_address(policies, world, address, flow, names),
         Ends::AtEither(v4, v6) => {
-            let first = decide_address(policies, geo, v4, flow);
-            let second = decide_address(policies, geo, v6, flow);
+            let first = decide_address(policies, world, v4, flow, names);
+            let second = decide_address(policies, world, v6, flow, names);
             let first_denies = first.verdict == Verdict::Deny;
             let second_objects = second.verdict == Verdict::Deny || second.would_deny;
             if !first_denies && second_objects {
@@ -78,16 +96,18 @@ pub fn decide(policies: &[&Policy], geo: &GeoSet, nat64: &[Nat64Prefix], flow: &
 }
 
 /// Every policy must allow.
-fn decide_address(policies: &[&Policy], geo: &GeoSet, address: Address, flow: &Flow) -> Answer {
-    let says: Vec<(&Policy, Option<&Rule>, Action)> = policies
+fn decide_address(
+    policies: &[&Policy],
+    world: &World<'_>,
+    address: Address,
+    flow: &Flow,
+    names: &[&str],
+) -> Answer {
+    let says: Vec<(&Policy, Option<Arc<str>>, Action)> = policies
         .iter()
         .map(|policy| {
-            let rule = first_match(policy, geo, address, flow);
-            (
-                *policy,
-                rule,
-                rule.map_or(policy.default, |rule| rule.action),
-            )
+            let (rule, action) = first_match(policy, world, address, flow, names);
+            (*policy, rule, action)
         })
         .collect();
 
@@ -107,27 +127,65 @@ fn decide_address(policies: &[&Policy], geo: &GeoSet, address: Address, flow: &F
         would_deny,
         by: speaker.map(|(policy, rule, _)| By {
             policy: policy.name.clone(),
-            rule: rule.map(|rule| rule.name.clone()),
+            rule: rule.clone(),
         }),
     }
 }
 
-/// The first rule that matches; `None` leaves it to the policy's `default`.
-fn first_match<'a>(
-    policy: &'a Policy,
-    geo: &GeoSet,
+/// What the first rule that matches says; without any, the policy's `default`.
+fn first_match(
+    policy: &Policy,
+    world: &World<'_>,
     address: Address,
     flow: &Flow,
-) -> Option<&'a Rule> {
-    policy.rules.iter().find(|rule| {
-        let peer =
-            rule.peers.is_empty() || rule.peers.iter().any(|peer| peer_has(peer, geo, address));
-        let port = rule.ports.is_empty()
-            || rule
-                .ports
-                .iter()
-                .any(|spec| port_matches(*spec, rule.action, flow));
-        peer && port
+    names: &[&str],
+) -> (Option<Arc<str>>, Action) {
+    if asks_resolver(policy, world, address, flow) {
+        return (Some("dns.resolvers".into()), Action::Allow);
+    }
+    for rule in &policy.rules {
+        let to = |takes: &dyn Fn(&Provider) -> bool| {
+            let mut peers = rule.peers.iter();
+            peers.any(|peer| peer_has(peer, takes, world, address, names))
+        };
+        let on = |action| {
+            let mut ports = rule.ports.iter();
+            rule.ports.is_empty() || ports.any(|spec| port_matches(*spec, action, flow))
+        };
+        let required = policy.require_dpa && rule.action == Action::Allow;
+        let lacking = |provider: &Provider| required && !has_agreement(provider, world.now);
+        // What the rule would allow of a provider without an agreement is denied.
+        let mut of_providers = rule.peers.iter().filter(|peer| peer.providers.is_some());
+        let denied = of_providers.any(|peer| peer_has(peer, &lacking, world, address, names));
+        if denied && on(Action::Deny) {
+            return (Some(rule.name.clone()), Action::Deny);
+        }
+        let reached = rule.peers.is_empty() || to(&|provider| !lacking(provider));
+        if reached && on(rule.action) {
+            return (Some(rule.name.clone()), rule.action);
+        }
+    }
+    (None, policy.default)
+}
+
+/// Resolvers that a policy names may be asked, whatever its rules say.
+fn asks_resolver(policy: &Policy, world: &World<'_>, address: Address, flow: &Flow) -> bool {
+    let Some(dns) = &policy.dns else { return false };
+    let named = dns.resolvers.iter().any(|resolver| match resolver {
+        Resolver::ClusterDns => world
+            .cluster_dns
+            .iter()
+            .any(|one| Address::new(*one) == address),
+        Resolver::At(one) => Address::new(*one) == address,
+    });
+    let asks = [Proto::UDP, Proto::TCP].contains(&flow.proto) && flow.ports == Ports::is(Port(53));
+    named && asks
+}
+
+fn has_agreement(provider: &Provider, now: Minute) -> bool {
+    provider.agreement.as_ref().is_some_and(|agreement| {
+        agreement.status == AgreementStatus::Signed
+            && agreement.expires.is_none_or(|end| now.0 < end.0)
     })
 }
 
@@ -146,14 +204,17 @@ fn port_matches(spec: PortSpec, action: Action, flow: &Flow) -> bool {
     }
 }
 
-/// Whether the address is in everything that the peer names.
-fn peer_has(peer: &Peer, geo: &GeoSet, address: Address) -> bool {
+/// Whether the address and its names are in everything that the peer names.
+fn peer_has(
+    peer: &Peer,
+    takes: &dyn Fn(&Provider) -> bool,
+    world: &World<'_>,
+    address: Address,
+    names: &[&str],
+) -> bool {
+    let geo = world.geo;
     let special = special_range(address);
-    let says: Vec<Location> = geo
-        .databases
-        .iter()
-        .map(|database| address.location(database))
-        .collect();
+    let says = says(geo, address);
 
     let countries: Vec<CountryCode> = says.iter().filter_map(|said| said.country).collect();
     let somewhere_else =
@@ -167,8 +228,12 @@ fn peer_has(peer: &Peer, geo: &GeoSet, address: Address) -> bool {
 
     let asns: Vec<_> = says.iter().filter_map(|said| said.asn).collect();
 
-    peer.regions.as_ref().is_none_or(located)
-        && peer.countries.as_ref().is_none_or(located)
+    // Beside providers, regions and countries are about where those process.
+    let place = peer.providers.is_some()
+        || peer.regions.as_ref().is_none_or(located) && peer.countries.as_ref().is_none_or(located);
+
+    place
+        && names::names_and_providers(peer, takes, world, address, names)
         && peer
             .asns
             .as_ref()
@@ -182,6 +247,14 @@ fn peer_has(peer: &Peer, geo: &GeoSet, address: Address) -> bool {
             .as_ref()
             .is_none_or(|cidrs| in_any(cidrs, address))
         && !in_any(&peer.except, address)
+}
+
+/// What each database says of an address.
+fn says(geo: &GeoSet, address: Address) -> Vec<Location> {
+    let databases = geo.databases.iter();
+    databases
+        .map(|database| address.location(database))
+        .collect()
 }
 
 /// What the databases that know an address say of it, taken together. Nobody knows: no.

@@ -8,7 +8,10 @@ use aya::{
 };
 use enforcer::kernel::PARITY_OBJECT;
 use enforcer_common::{
-    abi::{CgroupId, ClassId, FlowKey, Page, Ports, RuleId, Tag, names},
+    abi::{
+        Addr, CgroupId, ClassId, FlowKey, Held, Holder, Page, Ports, Resolved, RuleId, Tag, names,
+    },
+    names::NameKey,
     verdict::Flow,
 };
 use zerocopy::IntoBytes;
@@ -71,6 +74,29 @@ impl Parity {
             self.tag(workload(class), Tag::judged(class))?;
         }
         Ok(())
+    }
+
+    /// Makes these, and no others, the names that a workload knows of an address.
+    ///
+    /// # Errors
+    /// The map is full.
+    ///
+    /// # Panics
+    /// There are more names than an address may have.
+    pub fn learn(
+        &mut self,
+        workload: CgroupId,
+        addr: Addr,
+        names: &[NameKey],
+    ) -> anyhow::Result<()> {
+        let holder = Holder { workload, addr };
+        let mut resolved = Resolved::of(holder);
+        for key in names {
+            assert_eq!(resolved.note(key, u64::MAX, 0), Held::Kept);
+        }
+        let map = self.0.map_mut(names::RESOLVED).context("no map of names")?;
+        let mut map: HashMap<_, Holder, Resolved> = map.try_into()?;
+        Ok(map.insert(holder, resolved, 0)?)
     }
 
     /// Decides a flow: [`Decision::pack`](enforcer_common::verdict::Decision::pack).

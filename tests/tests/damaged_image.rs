@@ -1,9 +1,9 @@
 //! A damaged image gives the same answers in the kernel and in userspace, and most often a fault.
 
-use enforcer::compile::{Input, compile};
+use enforcer::compile::compile;
 use enforcer_common::{
-    abi::{Addr, ClassId, ImageHeader, Page, Tag},
-    verdict::{Decision, Flow, Judgement, Pages, Reason, Tables, decide, judge},
+    abi::{Addr, ClassId, ImageHeader, NameMask, Page, Tag},
+    verdict::{Decision, Flow, Judgement, Names, Pages, Reason, Tables, decide, judge},
 };
 use enforcer_tests::{
     arb,
@@ -34,8 +34,13 @@ impl Tables for InMemory<'_> {
         Some(Tag::judged(self.class))
     }
 
-    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
-        judge(self, class, dst, key)
+    fn judge(&self, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
+        judge(self, class, dst, key, names)
+    }
+
+    fn names(&self, _flow: &Flow, _class: ClassId) -> Names {
+        let generation = self.pages[0].double(ImageHeader::GENERATION / 2);
+        Names::in_image(NameMask::NONE, generation)
     }
 
     fn is_reply(&self, _flow: &Flow) -> bool {
@@ -103,14 +108,7 @@ fn both_sides_make_the_same_of_damage() {
     let mut faults = 0;
     for _ in 0..12 {
         let (case, damages) = cases.new_tree(&mut runner).expect("a case").current();
-        let input = Input {
-            policies: &case.policies,
-            classes: &case.classes,
-            geo: &case.geo,
-            nat64: &case.nat64,
-            generation: 1,
-        };
-        let image = compile(&input).expect("generated cases fit into an image");
+        let image = compile(&case.input()).expect("generated cases fit into an image");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for damages in damages {
             let mut pages = image.pages().to_vec();

@@ -4,15 +4,15 @@
 use enforcer::{
     compile::{Image, Input, compile},
     geo::{Agreement, GeoSet},
-    policy,
+    policy::{self, Minute},
 };
 use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto, Stance, Tag},
+    names::Seed,
     verdict::{Decision, Fault, Flow, Reason, Verdict},
 };
 use enforcer_tests::{
-    arb::{self, Case},
-    cases, lab,
+    arb, cases, lab,
     parity::{Parity, workload},
 };
 use proptest::{
@@ -37,20 +37,28 @@ fn assert_same(kernel: &Parity, flow: &Flow, class: ClassId, expected: &Decision
 
 #[track_caller]
 fn assert_agree(kernel: &Parity, image: &Image, class: ClassId, flow: &Flow) -> Verdict {
-    let expected = image.decide(class, flow);
+    let expected = image.decide(class, flow, &[]);
     assert_same(kernel, flow, class, &expected);
     expected.verdict
 }
 
-fn image_of(case: &Case) -> Image {
-    let input = Input {
-        policies: &case.policies,
-        classes: &case.classes,
-        geo: &case.geo,
-        nat64: &case.nat64,
-        generation: 1,
-    };
-    compile(&input).expect("generated cases fit into an image")
+/// The same, where the workload knows these names of the destination, and no others.
+#[track_caller]
+fn assert_agree_named(
+    kernel: &mut Parity,
+    image: &Image,
+    class: ClassId,
+    flow: &Flow,
+    names: &[&str],
+) -> Verdict {
+    let keys = names.iter().filter_map(|name| image.name_key(name));
+    let keys: Vec<_> = keys.collect();
+    kernel
+        .learn(workload(class), flow.dst, &keys)
+        .expect("learnt");
+    let expected = image.decide(class, flow, names);
+    assert_same(kernel, flow, class, &expected);
+    expected.verdict
 }
 
 #[test]
@@ -60,12 +68,12 @@ fn generated_cases() {
     let mut denied = 0;
     for _ in 0..48 {
         let case = arb::case().new_tree(&mut runner).expect("a case").current();
-        let image = image_of(&case);
+        let image = compile(&case.input()).expect("generated cases fit into an image");
         kernel.publish(image.pages()).expect("published");
         kernel.tag_classes(case.classes.len()).expect("tagged");
         for class in (0..case.classes.len()).map(|class| ClassId(class as u16)) {
-            for flow in &case.flows {
-                let verdict = assert_agree(&kernel, &image, class, flow);
+            for (flow, names) in case.asked() {
+                let verdict = assert_agree_named(&mut kernel, &image, class, flow, names);
                 denied += usize::from(verdict == Verdict::Deny);
             }
         }
@@ -88,11 +96,14 @@ fn the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
+            now: cases::NOW,
+            seed: Seed([1, 2]),
+            cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
         kernel.publish(image.pages()).expect("published");
         let flow = cases::flow(row.to, row.proto, row.ports);
-        let verdict = assert_agree(&kernel, &image, ClassId(0), &flow);
+        let verdict = assert_agree_named(&mut kernel, &image, ClassId(0), &flow, row.names);
         assert_eq!(verdict, row.expect.parts().0, "{row:?}");
     }
 }
@@ -109,6 +120,9 @@ fn a_walk_through_the_world() {
         geo: &geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     let image = compile(&input).expect("the world fits into an image");
     kernel.publish(image.pages()).expect("published");
@@ -186,6 +200,9 @@ fn what_is_missing_is_a_fault_for_tagged_cgroups_alone() {
         geo: &geo,
         nat64: &[],
         generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
     };
     let image = compile(&input).expect("it fits into an image");
     kernel.publish(image.pages()).expect("published");

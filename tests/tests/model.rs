@@ -2,7 +2,10 @@
 
 use enforcer::policy::Mode;
 use enforcer_common::verdict::Verdict;
-use enforcer_tests::{arb, cases, model};
+use enforcer_tests::{
+    arb, cases,
+    model::{self, World},
+};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 #[test]
@@ -12,7 +15,14 @@ fn the_model_answers_the_fixed_table() {
     for row in cases::ROWS {
         let class: Vec<_> = row.class.iter().map(|&index| &policies[index]).collect();
         let flow = cases::flow(row.to, row.proto, row.ports);
-        let answer = model::decide(&class, &cases::geo(row.agreement), &nat64, &flow);
+        let geo = cases::geo(row.agreement);
+        let world = World {
+            geo: &geo,
+            nat64: &nat64,
+            now: cases::NOW,
+            cluster_dns: &[],
+        };
+        let answer = model::decide(&class, &world, &flow, row.names);
         let by = answer.by.as_ref().map(model::By::to_string);
         let parts = (answer.verdict, answer.would_deny, by.as_deref());
         assert_eq!(parts, row.expect.parts(), "{row:?}");
@@ -27,9 +37,9 @@ proptest! {
     fn a_further_policy_never_allows_more(case in arb::case()) {
         for class in &case.classes {
             let all = case.policies_of(class);
-            for flow in &case.flows {
-                let with = model::decide(&all, &case.geo, &case.nat64, flow);
-                let without = model::decide(&all[1..], &case.geo, &case.nat64, flow);
+            for (flow, names) in case.asked() {
+                let with = model::decide(&all, &case.world(), flow, names);
+                let without = model::decide(&all[1..], &case.world(), flow, names);
                 prop_assert!(with.verdict >= without.verdict, "{flow:?}: {with:?} {without:?}");
             }
         }
@@ -38,8 +48,8 @@ proptest! {
     #[test]
     fn audit_alone_never_refuses(case in arb::case()) {
         let audits: Vec<_> = case.policies.iter().filter(|it| it.mode == Mode::Audit).collect();
-        for flow in &case.flows {
-            let answer = model::decide(&audits, &case.geo, &case.nat64, flow);
+        for (flow, names) in case.asked() {
+            let answer = model::decide(&audits, &case.world(), flow, names);
             prop_assert_eq!(answer.verdict, Verdict::Allow);
         }
     }
@@ -53,8 +63,8 @@ fn generated_flows_reach_rules_and_both_verdicts() {
     for _ in 0..200 {
         let case = arb::case().new_tree(&mut runner).expect("a case").current();
         let class = case.policies_of(&case.classes[0]);
-        for flow in &case.flows {
-            let answer = model::decide(&class, &case.geo, &case.nat64, flow);
+        for (flow, names) in case.asked() {
+            let answer = model::decide(&class, &case.world(), flow, names);
             let by_rule = answer.by.is_some_and(|by| by.rule.is_some());
             allowed_by_rule += usize::from(by_rule && answer.verdict == Verdict::Allow);
             denied_by_rule += usize::from(by_rule && answer.verdict == Verdict::Deny);

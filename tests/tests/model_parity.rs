@@ -6,18 +6,18 @@ use enforcer::{
 };
 use enforcer_common::{
     abi::ClassId,
+    names::Seed,
     verdict::{Decision, Flow, Reason},
 };
 use enforcer_tests::{
-    arb::{self, Case},
-    cases,
+    arb, cases,
     model::{self, Answer, By},
 };
 use proptest::prelude::*;
 
 /// What the image says, in the model's words.
-fn answer(image: &Image, class: usize, flow: &Flow) -> Answer {
-    let decision: Decision = image.decide(ClassId(class as u16), flow);
+fn answer(image: &Image, class: usize, flow: &Flow, names: &[&str]) -> Answer {
+    let decision: Decision = image.decide(ClassId(class as u16), flow, names);
     assert!(
         matches!(decision.reason, Reason::Rule | Reason::Loopback),
         "{flow:?}: {decision:?}"
@@ -33,28 +33,18 @@ fn answer(image: &Image, class: usize, flow: &Flow) -> Answer {
     }
 }
 
-fn image_of(case: &Case) -> Image {
-    let input = Input {
-        policies: &case.policies,
-        classes: &case.classes,
-        geo: &case.geo,
-        nat64: &case.nat64,
-        generation: 1,
-    };
-    compile(&input).expect("generated cases fit into an image")
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn the_image_says_what_the_model_says(case in arb::case()) {
-        let image = image_of(&case);
+        let image = compile(&case.input()).expect("generated cases fit into an image");
         for (number, class) in case.classes.iter().enumerate() {
             let policies = case.policies_of(class);
-            for flow in &case.flows {
-                let expected = model::decide(&policies, &case.geo, &case.nat64, flow);
-                prop_assert_eq!(answer(&image, number, flow), expected, "{:?}", flow);
+            for (flow, names) in case.asked() {
+                let expected = model::decide(&policies, &case.world(), flow, names);
+                let said = answer(&image, number, flow, names);
+                prop_assert_eq!(said, expected, "{:?} {:?}", flow, names);
             }
         }
     }
@@ -73,9 +63,17 @@ fn the_image_answers_the_fixed_table() {
             geo: &geo,
             nat64: &nat64,
             generation: 1,
+            now: cases::NOW,
+            seed: Seed([1, 2]),
+            cluster_dns: &[],
         };
         let image = compile(&input).expect("the table fits into an image");
-        let answer = answer(&image, 0, &cases::flow(row.to, row.proto, row.ports));
+        let answer = answer(
+            &image,
+            0,
+            &cases::flow(row.to, row.proto, row.ports),
+            row.names,
+        );
         let by = answer.by.as_ref().map(By::to_string);
         let parts = (answer.verdict, answer.would_deny, by.as_deref());
         assert_eq!(parts, row.expect.parts(), "{row:?}");

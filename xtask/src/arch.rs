@@ -42,6 +42,11 @@ const ROOMS: &[Room] = &[
         why: PURE,
     },
     Room {
+        name: "declared",
+        may: May::Only(&["geo", "policy", "compile"], &[]),
+        why: PURE,
+    },
+    Room {
         name: "kernel",
         may: May::Only(&["compile::Image"], &[]),
         why: "maps take an image and give records; what they mean is said elsewhere",

@@ -63,6 +63,35 @@ impl Atom {
     pub const SPLIT: Self = Self(u16::MAX);
 }
 
+/// All patterns of names that a name matches, as a number: 0 is none. Every name has exactly one in
+/// an image.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NameSet(pub u16);
+
+/// Conditions on names that hold, as the policies of one class number them in one image.
+#[repr(transparent)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct NameMask(pub u64);
+
+impl NameMask {
+    /// No condition holds: the address has no name that a policy knows.
+    pub const NONE: Self = Self(0);
+    /// Most conditions that a class may have: all bits at once are not a mask.
+    pub const CONDITIONS: u32 = 63;
+}
+
+impl core::ops::BitOr for NameMask {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 /// One rule, or the default, of one policy in one image. Userspace knows its name, file and line.
 #[repr(transparent)]
 #[derive(

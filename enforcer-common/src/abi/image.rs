@@ -17,13 +17,25 @@
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
 //! * **Lists**: buckets of [`Segment`]s, sorted by protocol and port.
+//! * **Chains**: [`ChainNode`]s, for what also depends on names.
+//! * **Name index**: as the IPv6 index, over the hashes of names: [`NameSet`](super::NameSet)s in the
+//!   place of atoms, each from a hash to the next number.
+//! * **Name masks**: double words, a row of [`NameMask`](super::NameMask)s for each kind of class, one
+//!   for each name set.
+//! * **Resolvers**: addresses, two double words each, whose answers a class believes.
 //!
 //! A bucket has a power of two of entries (the last one repeated), starts with the least key, and lies
 //! in one page, so a search is branch-free and touches one map value.
 
+mod chain;
+mod class;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::ids::{Atom, ClassId, Ports, Proto, RuleId};
+pub use chain::{CHAIN_STEPS, Chain, ChainNode, Says};
+pub use class::{ClassEntry, RESOLVER_SLOTS, Resolvers};
+
+use super::ids::{Atom, Ports, Proto, RuleId};
 
 /// 32-bit words of a page: what 16 bits can address.
 pub const PAGE_WORDS: usize = 1 << 16;
@@ -96,11 +108,20 @@ impl ImageHeader {
     pub const TAIL_COUNT: u16 = 11;
     /// Number of NAT64 prefixes, at most [`Self::NAT64_SLOTS`].
     pub const NAT64_COUNT: u16 = 10;
+    /// [`Seed`](crate::names::Seed) of the name hashes, as two double words (index in double words:
+    /// half of this). The same in every image of an instance.
+    pub const NAME_SEED: u16 = 12;
     /// First NAT64 prefix: six words each (hi, lo, len, zero).
     pub const NAT64: u16 = 16;
     /// Room for NAT64 prefixes.
     pub const NAT64_SLOTS: u16 = 4;
-    /// First [`ClassEntry`]: one word each, close to the words above.
+    /// Page of the name index; 0 when no policy has names.
+    pub const NAME_INDEX: u16 = 40;
+    /// First page of the name masks; its pages are consecutive.
+    pub const NAME_MASKS: u16 = 41;
+    /// Number of name sets: the length of a row of name masks.
+    pub const NAME_SETS: u16 = 42;
+    /// First [`ClassEntry`]: [`ClassEntry::WORDS`] each, close to the words above.
     pub const CLASS_TABLE: u16 = 64;
     /// First [`Fence`]: four words each, [`TAIL_PAGES`] of them.
     pub const FENCES: u16 = u16::MAX - TAIL_PAGES * 4 + 1;
@@ -111,7 +132,7 @@ pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.
 pub const TAIL_ENTRIES_PER_PAGE: u16 = 8192;
 /// Most classes an image may have.
-pub const CLASS_SLOTS: u16 = ImageHeader::FENCES - ImageHeader::CLASS_TABLE;
+pub const CLASS_SLOTS: u16 = (ImageHeader::FENCES - ImageHeader::CLASS_TABLE) / ClassEntry::WORDS;
 
 /// First address of a tail page, so that one search in page 0 finds the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,7 +268,8 @@ impl Outcome {
 ///
 /// ```text
 /// outcome   as above
-/// list      0 | page:8 | offset:16 | steps:5 | unused:2    offset in double words
+/// list      0 | page:8 | offset:16 | steps:5 | 00    offset in double words
+/// chain     as in [`Says`]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatrixEntry {
@@ -262,6 +284,8 @@ pub enum MatrixEntry {
         /// Binary logarithm of the number of segments, at most 15.
         steps: u8,
     },
+    /// It depends on the names of the address alone.
+    Chain(Chain),
 }
 
 impl MatrixEntry {
@@ -275,6 +299,7 @@ impl MatrixEntry {
                 offset,
                 steps,
             } => u32::from(page) << 23 | u32::from(offset) << 7 | u32::from(steps) << 2,
+            Self::Chain(chain) => chain.pack(),
         }
     }
 
@@ -282,21 +307,24 @@ impl MatrixEntry {
     #[inline(always)]
     #[must_use]
     pub fn unpack(word: u32) -> Self {
-        match Outcome::unpack(word) {
-            Some(outcome) => Self::Outcome(outcome),
-            None => Self::List {
-                page: (word >> 23) as u8,
-                offset: (word >> 7) as u16,
-                steps: (word >> 2) as u8 & 31,
-            },
+        if let Some(outcome) = Outcome::unpack(word) {
+            return Self::Outcome(outcome);
+        }
+        if let Some(chain) = Chain::unpack(word) {
+            return Self::Chain(chain);
+        }
+        Self::List {
+            page: (word >> 23) as u8,
+            offset: (word >> 7) as u16,
+            steps: (word >> 2) as u8 & 31,
         }
     }
 }
 
-/// A run of protocols and ports with one outcome, in a double word.
+/// A run of protocols and ports with one answer, in a double word.
 ///
 /// ```text
-/// unused:7 | protocol:8 | no port:1 | port:16 | outcome:32
+/// unused:7 | protocol:8 | no port:1 | port:16 | answer:32
 /// ```
 ///
 /// It holds from its key to the next segment's. A decision list (one section for each policy, the
@@ -307,7 +335,7 @@ pub struct Segment {
     /// [`Segment::key`] of its first protocol and port.
     pub key: u32,
     /// What it says.
-    pub outcome: Outcome,
+    pub says: Says,
 }
 
 impl Segment {
@@ -325,38 +353,7 @@ impl Segment {
     /// Packs it into a double word.
     #[must_use]
     pub fn pack(self) -> u64 {
-        u64::from(self.key) << 32 | u64::from(self.outcome.pack())
-    }
-}
-
-/// What is the same for every flow of a class: a word of page 0. Asked only of refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClassEntry {
-    /// Replies are judged as any other packet (`replies: judge` in one of its policies).
-    pub judge_replies: bool,
-}
-
-impl ClassEntry {
-    /// Word of page 0 where the entry of `class` starts.
-    #[inline(always)]
-    #[must_use]
-    pub fn place(class: ClassId) -> u16 {
-        ImageHeader::CLASS_TABLE.wrapping_add(class.0)
-    }
-
-    /// Packs it into a word.
-    #[must_use]
-    pub fn pack(self) -> u32 {
-        u32::from(self.judge_replies)
-    }
-
-    /// Reads a word.
-    #[inline(always)]
-    #[must_use]
-    pub fn unpack(word: u32) -> Self {
-        Self {
-            judge_replies: word & 1 != 0,
-        }
+        u64::from(self.key) << 32 | u64::from(self.says.pack())
     }
 }
 

@@ -1,6 +1,6 @@
 //! aya's word for "any bytes are a value", for every type that crosses.
 
-use super::{CgroupId, Event, FlowCount, FlowKey, Page, Tag};
+use super::{CgroupId, Device, Event, FlowCount, FlowKey, Holder, Page, Resolved, Tag};
 
 // SAFETY: `zerocopy` has proven that the type has no padding and that any bytes are a value of it.
 unsafe impl aya::Pod for CgroupId {}
@@ -14,3 +14,9 @@ unsafe impl aya::Pod for FlowCount {}
 unsafe impl aya::Pod for Event {}
 // SAFETY: as above.
 unsafe impl aya::Pod for Page {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Holder {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Resolved {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Device {}

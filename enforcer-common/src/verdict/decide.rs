@@ -26,6 +26,9 @@
 //!
 //!    The list was flattened by the compiler into runs of protocols and ports, each with its outcome,
 //!    so here it is one search.
+//!    * A rule on names matches if **any** name of the address does. Which names an address has is
+//!      what the policies' resolvers answered to the workload's own questions, and it is asked only
+//!      where the outcome depends on it. The compiler made a chain of tests then.
 //! 7. **Replies.** A flow that would be refused passes if it answers what the other side opened (a
 //!    TCP connection the workload accepted, a UDP packet of the last 30 seconds), unless one of its
 //!    policies says `replies: judge`.
@@ -35,6 +38,7 @@
 use super::{
     decision::{Decision, Fault, Reason, Verdict},
     flow::Flow,
+    names::Names,
     tables::Tables,
 };
 use crate::abi::{Segment, Stance, Tag};
@@ -66,7 +70,16 @@ pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
 
 #[inline(always)]
 fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
-    let judgement = tables.judge(tag.class, flow.dst, Segment::key(flow.proto, flow.ports));
+    let key = Segment::key(flow.proto, flow.ports);
+    let mut judgement = tables.judge(tag.class, flow.dst, key, Names::UNASKED);
+    // Twice, for the image may change once between the names and their use.
+    for _ in 0..2 {
+        if judgement.outcome != Err(Fault::NoNames) {
+            break;
+        }
+        let names = tables.names(flow, tag.class);
+        judgement = tables.judge(tag.class, flow.dst, key, names);
+    }
     let outcome = match judgement.outcome {
         Ok(outcome) => outcome,
         Err(fault) => return Decision::fault(fault),

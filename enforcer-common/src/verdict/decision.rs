@@ -70,13 +70,17 @@ pub enum Fault {
     SourceRoute = 7,
     /// An IPv6 routing header (RFC 8200, 4.4): the packet goes elsewhere than it says.
     RoutingHeader = 8,
+    /// The names of the destination could not be looked up in the image in force.
+    NoNames = 9,
+    /// The packet says that a resolver of the workload sent it.
+    Forged = 10,
     /// A frame on a workload's interface that is neither IP nor ARP, or that carries a VLAN tag.
-    NotIp = 9,
+    NotIp = 11,
 }
 
 impl Fault {
     /// Every fault with its label in metrics and events.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (Self::NoImage, "no_image"),
         (Self::BadTag, "bad_tag"),
         (Self::NoClass, "no_class"),
@@ -86,6 +90,8 @@ impl Fault {
         (Self::BadPacket, "bad_packet"),
         (Self::SourceRoute, "source_route"),
         (Self::RoutingHeader, "routing_header"),
+        (Self::NoNames, "no_names"),
+        (Self::Forged, "forged_answer"),
         (Self::NotIp, "not_ip"),
     ];
 
@@ -102,7 +108,9 @@ impl Fault {
             6 => Self::BadPacket,
             7 => Self::SourceRoute,
             8 => Self::RoutingHeader,
-            9 => Self::NotIp,
+            9 => Self::NoNames,
+            10 => Self::Forged,
+            11 => Self::NotIp,
             _ => Self::BadList,
         }
     }

@@ -1,6 +1,12 @@
 //! Class, destination, protocol and port to outcome: steps 5 and 6 of [`decide`](super::decide).
 
-use super::{decision::Fault, locate::locate, search::last_double_at_most, tables::Pages};
+use super::{
+    decision::Fault,
+    locate::locate,
+    names::{Names, walk},
+    search::last_double_at_most,
+    tables::Pages,
+};
 use crate::abi::{
     Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, MatrixEntry, Nat64Prefix, Outcome,
     Page,
@@ -49,9 +55,12 @@ impl Judgement {
 
 /// What the policies of `class` say of a flow to `dst` with the protocol and port of `key`
 /// ([`Segment::key`](crate::abi::Segment::key)).
+///
+/// Where that depends on names and `names` are not of this image, the outcome is
+/// [`Fault::NoNames`]: ask for them, and judge again.
 #[inline(always)]
 #[must_use]
-pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgement {
+pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
     let fault = |fault| Judgement {
         outcome: Err(fault),
         judge_replies: true,
@@ -67,7 +76,7 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     let mut outcome = Err(Fault::NoImage);
     // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
     for round in 0..2 {
-        let this = judge_address(pages, header, class, address, key);
+        let this = judge_address(pages, header, class, address, key, names);
         if round == 0
             || !matches!(
                 this,
@@ -88,8 +97,7 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32) -> Judgem
     let refused = !matches!(outcome, Ok(Outcome { deny: false, .. }));
     Judgement {
         outcome,
-        judge_replies: refused
-            && ClassEntry::unpack(header.word(ClassEntry::place(class))).judge_replies,
+        judge_replies: refused && ClassEntry::read(header, class).judge_replies,
         generation: header.word(ImageHeader::GENERATION) as u16,
     }
 }
@@ -135,6 +143,7 @@ fn judge_address<P: Pages>(
     class: ClassId,
     address: Family,
     key: u32,
+    names: Names,
 ) -> Result<Outcome, Fault> {
     let atom = locate(pages, header, address)?;
     let atoms = header.word(ImageHeader::ATOMS);
@@ -143,8 +152,8 @@ fn judge_address<P: Pages>(
         .wrapping_add(u32::from(atom.0));
     let number = header.word(ImageHeader::MATRIX).wrapping_add(cell >> 16);
     let matrix = pages.page(number).ok_or(Fault::NoPage)?;
-    match MatrixEntry::unpack(matrix.word(cell as u16)) {
-        MatrixEntry::Outcome(outcome) => Ok(outcome),
+    let word = match MatrixEntry::unpack(matrix.word(cell as u16)) {
+        MatrixEntry::Outcome(outcome) => return Ok(outcome),
         MatrixEntry::List {
             page,
             offset,
@@ -153,7 +162,12 @@ fn judge_address<P: Pages>(
             let page = pages.page(u32::from(page)).ok_or(Fault::NoPage)?;
             let target = u64::from(key) << 32 | 0xffff_ffff;
             let at = last_double_at_most(page, offset, steps, target);
-            Outcome::unpack(page.double(at) as u32).ok_or(Fault::BadList)
+            page.double(at) as u32
         }
+        MatrixEntry::Chain(chain) => chain.pack(),
+    };
+    if let Some(outcome) = Outcome::unpack(word) {
+        return Ok(outcome);
     }
+    walk(pages, word, names.of_image(header)?)
 }

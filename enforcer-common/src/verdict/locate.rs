@@ -39,7 +39,18 @@ fn locate_v4<P: Pages>(pages: &P, header: &Page, v4: u32) -> Result<Atom, Fault>
 
 #[inline(always)]
 fn locate_v6<P: Pages>(pages: &P, header: &Page, hi: u64, lo: u64) -> Result<Atom, Fault> {
-    let index = page(pages, header.word(ImageHeader::V6_INDEX))?;
+    let atom = locate_prefix(pages, header.word(ImageHeader::V6_INDEX), hi)?;
+    if atom == Atom::SPLIT {
+        locate_tail(pages, header, hi, lo)
+    } else {
+        Ok(atom)
+    }
+}
+
+/// What stands in an index of 64-bit numbers: the upper halves of IPv6 addresses, or hashes of names.
+#[inline(always)]
+pub(super) fn locate_prefix<P: Pages>(pages: &P, index: u32, hi: u64) -> Result<Atom, Fault> {
+    let index = page(pages, index)?;
     let mut node = index.word((hi >> 48) as u16);
     let mut rest = hi << 16;
     // 48 bits are left and an inner node takes 8.
@@ -55,8 +66,8 @@ fn locate_v6<P: Pages>(pages: &P, header: &Page, hi: u64, lo: u64) -> Result<Ato
         node = inner.word(offset.wrapping_add((rest >> 56) as u16));
         rest <<= 8;
     }
-    let atom = match Node::unpack(node) {
-        Node::Leaf(atom) => atom,
+    match Node::unpack(node) {
+        Node::Leaf(atom) => Ok(atom),
         Node::Bucket {
             page: number,
             offset,
@@ -64,14 +75,9 @@ fn locate_v6<P: Pages>(pages: &P, header: &Page, hi: u64, lo: u64) -> Result<Ato
         } => {
             let bucket = page(pages, u32::from(number))?;
             let at = last_double_at_most(bucket, offset, steps, rest | 0xffff);
-            Atom(bucket.double(at) as u16)
+            Ok(Atom(bucket.double(at) as u16))
         }
-        Node::Inner { .. } | Node::Bad => return Err(Fault::BadNode),
-    };
-    if atom == Atom::SPLIT {
-        locate_tail(pages, header, hi, lo)
-    } else {
-        Ok(atom)
+        Node::Inner { .. } | Node::Bad => Err(Fault::BadNode),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Flow, judge::Judgement};
+use super::{Flow, judge::Judgement, names::Names};
 use crate::abi::{Addr, ClassId, Page, Tag};
 
 /// One image.
@@ -13,7 +13,11 @@ pub trait Tables {
     fn tag(&self, flow: &Flow) -> Option<Tag>;
 
     /// [`judge()`](super::judge()) over the image in force.
-    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement;
+    fn judge(&self, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement;
+
+    /// What holds of the names of the flow's destination, in the image in force. Asked only where
+    /// the outcome depends on it. [`Names::UNASKED`] when it cannot be told: that is a fault.
+    fn names(&self, flow: &Flow, class: ClassId) -> Names;
 
     /// Whether the flow answers what the other side opened. Asked only of flows that would be
     /// refused.

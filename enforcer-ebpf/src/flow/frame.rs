@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{EbpfContext, bindings::bpf_sock, programs::SkBuffContext};
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
     verdict::{Fault, Flow},
 };
 
@@ -15,7 +15,8 @@ use super::{
 use crate::{
     conversations,
     maps::{DEVICES, FRAGMENTS, FirstFragment, FragmentedPacket},
-    tables::now_ns,
+    names,
+    tables::{DEEPEST_TAG, now_ns},
 };
 
 /// The IP header follows destination, source and type (IEEE 802.3).
@@ -108,7 +109,7 @@ impl<'a> Frame<'a> {
         const SYN: u8 = 2;
         const ACK: u8 = 16;
         if packet.proto.has_ports() {
-            self.src_port = Port(u16::from_be_bytes(load(self.skb, packet.payload)?));
+            self.src_port = packet.source;
             if packet.proto == Proto::TCP {
                 let flags: u8 = load(self.skb, packet.payload + 13)?;
                 self.opens = flags & (SYN | ACK) == SYN;
@@ -239,6 +240,20 @@ impl<'a> Frame<'a> {
         skb::source(self.skb, IP)
     }
 
+    /// Whether a socket of this workload sent it.
+    #[inline(always)]
+    fn is_sent_by_own(&self, sender: CgroupId) -> bool {
+        if sender == self.cgroup {
+            return true;
+        }
+        for level in 1..=DEEPEST_TAG {
+            if self.skb.ancestor(level) == self.cgroup {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Whether it came in by the interface that it is going out by: the workload may have written it
     /// itself.
     #[inline(always)]
@@ -253,6 +268,7 @@ const ARP: Packet = Packet {
     dst: UNKNOWN,
     proto: Proto(0),
     ports: Ports::ABSENT,
+    source: Port(0),
     housekeeping: true,
     payload: 0,
     fragment: 0,
@@ -322,5 +338,24 @@ impl Context for Frame<'_> {
     #[inline(always)]
     fn is_reply(&self, flow: &Flow) -> bool {
         conversations::is_reply(self, flow)
+    }
+
+    /// Names are held by the cgroup that asked for them, a container's below the pod's. A socket tells
+    /// which that is: it crosses from one end of a veth to the other. What has none, or one from
+    /// elsewhere, has the names that the workload itself holds.
+    #[inline(always)]
+    fn names(&self, flow: &Flow, class: ClassId) -> u64 {
+        let sender = self.skb.cgroup();
+        let subject = if sender.0 != 0 && self.is_sent_by_own(sender) {
+            sender
+        } else {
+            self.cgroup
+        };
+        let sent = Flow {
+            subject,
+            hook: Hook::Egress,
+            ..*flow
+        };
+        names::of(self.skb, &sent, class)
     }
 }

@@ -26,10 +26,12 @@ pub struct Packet {
     pub proto: Proto,
     /// Destination port.
     pub ports: Ports,
+    /// Source port; 0 where the packet does not carry one.
+    pub source: Port,
+    /// Where the payload of the IP packet starts.
+    pub payload: usize,
     /// Neighbour or multicast listener discovery that cannot leave the link.
     pub housekeeping: bool,
-    /// Where the payload starts.
-    pub payload: usize,
     /// Where the header that says so is, if this is a fragment; else 0.
     pub fragment: usize,
 }
@@ -56,6 +58,25 @@ pub const V6_HEADER: usize = 40;
 
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
+
+/// The source address.
+#[inline(always)]
+pub fn source_address(ctx: &SkBuffContext) -> Option<Addr> {
+    source(ctx, IP_AT_START).ok()
+}
+
+/// The destination address.
+#[inline(always)]
+pub fn destination_address(ctx: &SkBuffContext) -> Option<Addr> {
+    destination(ctx, IP_AT_START).ok()
+}
+
+/// Where the payload of the TCP segment at `at` starts (RFC 9293, 3.1).
+#[inline(always)]
+pub fn tcp_payload(ctx: &SkBuffContext, at: usize) -> Option<usize> {
+    let offset: u8 = load(ctx, at + 12).ok()?;
+    Some(at + usize::from(offset >> 4) * 4)
+}
 
 /// The source alone.
 ///
@@ -125,20 +146,22 @@ impl Packet {
     }
 }
 
-/// What is known of the destination port of a payload at `at`.
+/// The source port of a payload at `at`, and what is known of its destination port.
 #[inline(always)]
 fn ports_at(
     ctx: &SkBuffContext,
     proto: Proto,
     at: usize,
     later_fragment: bool,
-) -> Result<Ports, Fault> {
+) -> Result<(Port, Ports), Fault> {
     if later_fragment {
-        Ok(Ports::UNKNOWN)
+        Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        Ok(Ports::is(Port(u16::from_be_bytes(load(ctx, at + 2)?))))
+        let [a, b, c, d] = load::<[u8; 4]>(ctx, at)?;
+        let port = |high, low| Port(u16::from_be_bytes([high, low]));
+        Ok((port(a, b), Ports::is(port(c, d))))
     } else {
-        Ok(Ports::ABSENT)
+        Ok((Port(0), Ports::ABSENT))
     }
 }
 
@@ -164,10 +187,12 @@ fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEADER]) -> Result<Pa
     let later_fragment = place & FRAGMENT_OFFSET != 0;
     let fragmented = place & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0;
     let proto = Proto(head[9]);
+    let (source, ports) = ports_at(ctx, proto, ip + header_bytes, later_fragment)?;
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
-        ports: ports_at(ctx, proto, ip + header_bytes, later_fragment)?,
+        ports,
+        source,
         housekeeping: false,
         payload: ip + header_bytes,
         fragment: if fragmented { ip } else { 0 },
@@ -309,12 +334,14 @@ fn parse_v6(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
         fragment,
     } = payload;
     let dst = Addr::from_v6(load(ctx, ip + 24)?);
+    let (source, ports) = ports_at(ctx, proto, at, later_fragment)?;
     Ok(Packet {
         dst,
         proto,
-        ports: ports_at(ctx, proto, at, later_fragment)?,
-        housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
+        ports,
+        source,
         payload: at,
+        housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
         fragment,
     })
 }

@@ -6,7 +6,8 @@ use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::bail;
 use clap::ArgGroup;
-use enforcer_common::abi::ClassId;
+use enforcer_common::{abi::ClassId, names::Seed};
+use jiff::Timestamp;
 
 use self::target::Target;
 #[cfg(feature = "kernel")]
@@ -17,9 +18,12 @@ use crate::control::{
 use crate::{
     compile::{Image, Input, compile},
     control::{DatabaseAnswer, Explanation},
-    daemon::explain::{Destination, explanation},
+    daemon::{
+        explain::{Destination, explanation},
+        node_resolvers,
+    },
     geo::{Agreement, GeoSet},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
 };
 
 /// `enforcer explain`.
@@ -29,6 +33,7 @@ use crate::{
 Examples:
   enforcer explain --policy policies/sovereign-llm.yaml --to 8.8.8.8:443/tcp
   enforcer explain --policy policies/ --to '[2a05:d014::1]:443/udp' --json
+  enforcer explain --policy policies/ --to api.example.com@192.0.2.1:443/tcp
   enforcer explain --workload /llm/worker --to 1.1.1.1/icmp")]
 pub(super) struct ExplainArgs {
     /// Policy file or directory; repeat for several. All of them are taken to select the workload
@@ -40,7 +45,8 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "PATH", group = "whose")]
     workload: Option<String>,
     /// Destination: ADDR|NAME[:PORT[/PROTO]], or ADDR|NAME/PROTO for protocols without ports. Port
-    /// and protocol are 443/tcp unless given
+    /// and protocol are 443/tcp unless given. NAME@ADDR is an address that is taken to have the name,
+    /// without a look-up
     #[arg(long, value_name = "DESTINATION")]
     to: Target,
     /// Use this MaxMind DB file instead of the built-in database; repeat for several
@@ -124,7 +130,14 @@ fn of_policies(args: &ExplainArgs, to: &[Destination]) -> anyhow::Result<Option<
         eprintln!("enforcer: warning: {warning}");
     }
     let image = image_of(&loaded.policies, &geo)?;
-    let explain = |to| explanation(to, &image.decide(ClassId(0), &to.flow()), &image, &geo);
+    let explain = |to| {
+        explanation(
+            to,
+            &image.decide(ClassId(0), &to.flow(), &to.names()),
+            &image,
+            &geo,
+        )
+    };
     Ok(Some(to.iter().map(explain).collect()))
 }
 
@@ -136,6 +149,10 @@ fn image_of(policies: &[Policy], geo: &GeoSet) -> anyhow::Result<Image> {
         geo,
         nat64: &[],
         generation: 0,
+        now: Minute::of(Timestamp::now()),
+        // Nothing that the kernel hashed is asked.
+        seed: Seed([0; 2]),
+        cluster_dns: &node_resolvers(),
     })?)
 }
 
@@ -159,6 +176,11 @@ fn print(explanation: &Explanation) {
         );
     } else {
         println!("  because  {}", in_words(&explanation.reason));
+    }
+    if let Some(provider) = &explanation.no_agreement {
+        println!(
+            "  note     no agreement with provider `{provider}` is in force, and the policy requires one"
+        );
     }
     if let Some(judged) = &explanation.judged {
         println!("  judged   as {judged}, the address inside it");

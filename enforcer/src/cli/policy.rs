@@ -3,7 +3,7 @@
 mod check;
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -11,7 +11,7 @@ use check::color;
 pub use check::{CheckArgs, Format, check};
 use clap::{Args, Subcommand};
 
-use crate::policy::Diagnostics;
+use crate::policy::{Diagnostics, SCHEMA};
 
 /// `enforcer policy`.
 #[derive(Args, Debug)]
@@ -22,8 +22,16 @@ pub struct PolicyArgs {
 
 #[derive(Subcommand, Debug)]
 enum PolicyVerb {
-    /// Check policies and regions without applying them
+    /// Check policies, regions and declared flows without applying them
     Check(CheckArgs),
+    /// Print the JSON Schema of all documents, for editors
+    ///
+    /// Editors with the YAML language server take it from a first line such as
+    /// `# yaml-language-server: $schema=enforcer.json`.
+    #[command(after_help = "\
+Example:
+  enforcer policy schema > enforcer.json")]
+    Schema,
 }
 
 /// Findings for standard error, in colour where it is a terminal.
@@ -39,5 +47,9 @@ pub fn rendered(diagnostics: &Diagnostics) -> String {
 pub fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     match &args.verb {
         PolicyVerb::Check(args) => check(args),
+        PolicyVerb::Schema => {
+            io::stdout().write_all(SCHEMA.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -22,13 +22,18 @@ pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
     let v4_nodes = v4_nodes(arena, &partition.v4);
     let v4_index = arena.put(&v4_nodes).page;
     let (upper, tail) = split(&partition.v6);
-    let v6_nodes = v6_nodes(arena, &upper);
-    let v6_index = arena.put(&v6_nodes).page;
+    let v6_index = write_index(arena, &upper);
     Tables {
         v4_index,
         v6_index,
         tail,
     }
+}
+
+/// An index of 64-bit numbers: the upper halves of IPv6 addresses, or hashes of names. Its page.
+pub(super) fn write_index(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> u8 {
+    let nodes = v6_nodes(arena, ranges);
+    arena.put(&nodes).page
 }
 
 fn v4_nodes(arena: &mut Arena, ranges: &Flat<u32, Atom>) -> Vec<u32> {

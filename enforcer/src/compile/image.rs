@@ -1,15 +1,20 @@
 //! The compiled answer in memory.
 
 use enforcer_common::{
-    abi::{Addr, ClassId, ImageHeader, PAGE_BYTES, Page, RuleId, Tag},
-    verdict::{Decision, Flow, Judgement, Pages, Tables, decide, judge},
+    abi::{Addr, ClassId, ImageHeader, NameMask, Page, RuleId, Tag},
+    names::NameKey,
+    verdict::{
+        Decision, Flow, Judgement, Names, Pages, Tables, decide, judge, name_mask, name_seed,
+    },
 };
 
 use super::{
     lists::ListUsage,
+    names::NameUsage,
     partition::AddressUsage,
     provenance::{Provenance, Rules},
 };
+use crate::policy::Minute;
 
 /// A compiled image: the pages that are published to the kernel, and what their numbers mean.
 #[derive(Clone)]
@@ -17,6 +22,7 @@ pub struct Image {
     pages: Vec<Page>,
     rules: Rules,
     usage: Usage,
+    until: Option<Minute>,
 }
 
 /// What an image consists of.
@@ -26,27 +32,27 @@ pub struct Usage {
     pub addresses: AddressUsage,
     /// Matrix and lists.
     pub lists: ListUsage,
+    /// Names.
+    pub names: NameUsage,
     /// Size in bytes.
     pub bytes: usize,
 }
 
 impl Image {
-    pub(super) fn new(
-        pages: Vec<Page>,
-        rules: Rules,
-        addresses: AddressUsage,
-        lists: ListUsage,
-    ) -> Self {
-        let bytes = pages.len() * PAGE_BYTES;
+    pub(super) fn new(pages: Vec<Page>, rules: Rules, usage: Usage, until: Option<Minute>) -> Self {
         Self {
             pages,
             rules,
-            usage: Usage {
-                addresses,
-                lists,
-                bytes,
-            },
+            usage,
+            until,
         }
+    }
+
+    /// The minute from which on the same policies mean something else: an agreement that they
+    /// require ends. Whoever runs longer compiles again then.
+    #[must_use]
+    pub fn until(&self) -> Option<Minute> {
+        self.until
     }
 
     /// Its number.
@@ -83,22 +89,38 @@ impl Image {
         self.rules.iter()
     }
 
-    /// Decides a flow of a workload of `class` as the kernel does, as long as it answers nobody.
+    /// Decides a flow of a workload of `class` as the kernel does, as long as it answers nobody. Its
+    /// destination has these names.
     #[must_use]
-    pub fn decide(&self, class: ClassId, flow: &Flow) -> Decision {
-        self.decide_tagged(Some(Tag::judged(class)), 0, flow)
+    pub fn decide(&self, class: ClassId, flow: &Flow, names: &[&str]) -> Decision {
+        let keys = names.iter().filter_map(|name| self.name_key(name));
+        let keys: Vec<NameKey> = keys.collect();
+        self.decide_tagged(Some(Tag::judged(class)), 0, flow, &keys)
     }
 
     /// The same for a cgroup with this tag, its own or that of its nearest tagged ancestor, at a
     /// moment of `CLOCK_BOOTTIME` in nanoseconds.
     #[must_use]
-    pub fn decide_tagged(&self, tag: Option<Tag>, now_ns: u64, flow: &Flow) -> Decision {
+    pub fn decide_tagged(
+        &self,
+        tag: Option<Tag>,
+        now_ns: u64,
+        flow: &Flow,
+        names: &[NameKey],
+    ) -> Decision {
         let tables = InMemory {
             image: self,
             tag,
             now_ns,
+            names,
         };
         decide(&tables, flow)
+    }
+
+    /// The key under which the kernel knows a name; `None` when it is no name.
+    #[must_use]
+    pub fn name_key(&self, name: &str) -> Option<NameKey> {
+        NameKey::of_text(name, &name_seed(&self.pages[0]))
     }
 }
 
@@ -113,6 +135,7 @@ struct InMemory<'a> {
     image: &'a Image,
     tag: Option<Tag>,
     now_ns: u64,
+    names: &'a [NameKey],
 }
 
 impl Tables for InMemory<'_> {
@@ -120,8 +143,23 @@ impl Tables for InMemory<'_> {
         self.tag
     }
 
-    fn judge(&self, class: ClassId, dst: Addr, key: u32) -> Judgement {
-        judge(self.image, class, dst, key)
+    fn judge(&self, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
+        judge(self.image, class, dst, key, names)
+    }
+
+    fn names(&self, _flow: &Flow, class: ClassId) -> Names {
+        let masks = self
+            .names
+            .iter()
+            .map(|key| name_mask(self.image, class, key));
+        let masks: Result<Vec<NameMask>, _> = masks.collect();
+        let Ok(masks) = masks else {
+            return Names::UNASKED;
+        };
+        let any = masks
+            .into_iter()
+            .fold(NameMask::NONE, |any, mask| any | mask);
+        Names::in_image(any, self.image.generation())
     }
 
     fn is_reply(&self, _flow: &Flow) -> bool {

@@ -2,24 +2,29 @@
 
 use std::collections::HashMap;
 
-use enforcer_common::abi::{MatrixEntry, Outcome, Ports, Proto, Segment};
+use enforcer_common::abi::{MatrixEntry, NameMask, Outcome, Port, Ports, Proto, Says, Segment};
 
 use super::{
-    Input,
+    CompileError, Input,
+    chains::{Chains, Step, TooLong},
+    names::ConditionBits,
     pages::{Arena, pad, words_of},
     partition::Partition,
     provenance::Rules,
+    resolve::{EffectivePolicy, EffectiveRule},
 };
-use crate::policy::{Action, Mode, Policy, PortSpec};
+use crate::policy::{Action, PortSpec};
 
-/// The rules of one policy that concern an atom, in order, up to the first without a condition. The
-/// policy's default is the rule after its last.
-type Section = Vec<usize>;
+/// The rules of one policy that concern an atom, in order, up to the first without a condition, each
+/// with its conditions on names: any of them suffices, and none is no condition. The policy's default
+/// is the rule after its last.
+type Section = Vec<(usize, Vec<usize>)>;
 
 /// The matrix, row by class.
 pub(super) struct ClassLists {
     pub(super) matrix: Vec<u32>,
     lists: usize,
+    chains: usize,
 }
 
 /// What an image's decision part consists of.
@@ -29,43 +34,77 @@ pub struct ListUsage {
     pub cells: usize,
     /// Distinct lists that depend on protocol or port.
     pub lists: usize,
+    /// Distinct tests of names.
+    pub chains: usize,
 }
 
 impl ClassLists {
     pub(super) fn write(
         arena: &mut Arena,
         input: &Input<'_>,
+        policies: &[EffectivePolicy<'_>],
+        bits: &[ConditionBits],
         partition: &Partition<'_>,
         rules: &Rules,
-    ) -> Self {
-        let sections = Sections::of(input.policies, partition);
+    ) -> Result<Self, CompileError> {
+        let sections = Sections::of(policies, partition);
         let mut known: HashMap<Vec<(usize, u32)>, u32> = HashMap::new();
-        let mut buckets: HashMap<Vec<Segment>, MatrixEntry> = HashMap::new();
+        let mut writer = Writer::default();
         let mut matrix = Vec::with_capacity(input.classes.len() * partition.atoms());
-        for class in input.classes {
+        for (class, bits) in input.classes.iter().zip(bits) {
             for atom in 0..partition.atoms() {
+                // Names all policies of the class, and so its bits too.
                 let key: Vec<(usize, u32)> = class
                     .iter()
                     .map(|&policy| (policy, sections.id(policy, atom)))
                     .collect();
-                let word = known.entry(key).or_insert_with_key(|key| {
-                    let list = DecisionList::of(input.policies, rules, &sections, key);
-                    list.write(arena, &mut buckets).pack()
-                });
-                matrix.push(*word);
+                if let Some(&word) = known.get(&key) {
+                    matrix.push(word);
+                    continue;
+                }
+                let list = DecisionList::of(policies, rules, &sections, &key, bits);
+                let word = writer
+                    .write(arena, &list)
+                    .map_err(|TooLong { steps }| too_long(steps, policies, &sections, &key))?;
+                known.insert(key, word.pack());
+                matrix.push(word.pack());
             }
         }
-        Self {
+        Ok(Self {
             matrix,
-            lists: buckets.len(),
-        }
+            lists: writer.buckets.len(),
+            chains: writer.chains.len(),
+        })
     }
 
     pub(super) fn usage(&self) -> ListUsage {
         ListUsage {
             cells: self.matrix.len(),
             lists: self.lists,
+            chains: self.chains,
         }
+    }
+}
+
+fn too_long(
+    steps: u32,
+    policies: &[EffectivePolicy<'_>],
+    sections: &Sections,
+    key: &[(usize, u32)],
+) -> CompileError {
+    let tests = |&&(_, id): &&(usize, u32)| sections.sections[id as usize].len();
+    let largest = key.iter().max_by_key(tests);
+    CompileError::ChainTooLong {
+        steps,
+        most: enforcer_common::abi::CHAIN_STEPS,
+        largest: largest.map_or_else(String::new, |&(policy, id)| {
+            let policy = policies[policy].policy;
+            let rules = sections.sections[id as usize].len() - 1;
+            format!(
+                "policy `{}` ({}) with {rules} rules",
+                policy.name, policy.at
+            )
+        }),
     }
 }
 
@@ -77,13 +116,13 @@ struct Sections {
 }
 
 impl Sections {
-    fn of(policies: &[Policy], partition: &Partition<'_>) -> Self {
+    fn of(policies: &[EffectivePolicy<'_>], partition: &Partition<'_>) -> Self {
         let mut known: HashMap<Section, u32> = HashMap::new();
         let mut sections = Vec::new();
         let mut ids = Vec::new();
-        for (policy, peers) in policies.iter().zip(&partition.predicates.of_rules) {
+        for policy in policies {
             let of_atoms = (0..partition.atoms()).map(|atom| {
-                let section = section(policy, peers, |predicate| partition.holds(atom, predicate));
+                let section = section(policy, |predicate| partition.holds(atom, predicate));
                 *known.entry(section).or_insert_with_key(|section| {
                     sections.push(section.clone());
                     sections.len() as u32 - 1
@@ -99,25 +138,48 @@ impl Sections {
     }
 }
 
-fn section(policy: &Policy, peers: &[Vec<usize>], holds: impl Fn(usize) -> bool) -> Section {
+fn section(policy: &EffectivePolicy<'_>, holds: impl Fn(usize) -> bool) -> Section {
     let mut section = Vec::new();
-    for (index, (rule, peers)) in policy.rules.iter().zip(peers).enumerate() {
-        if peers.is_empty() || peers.iter().any(|&predicate| holds(predicate)) {
-            section.push(index);
-            if rule.ports.is_empty() {
-                return section;
-            }
+    for (index, rule) in policy.rules.iter().enumerate() {
+        let Some(names) = names_asked(rule, &holds) else {
+            continue;
+        };
+        let unconditional = names.is_empty() && rule.ports.is_empty();
+        section.push((index, names));
+        if unconditional {
+            return section;
         }
     }
-    section.push(policy.rules.len());
+    section.push((policy.rules.len(), Vec::new()));
     section
+}
+
+/// The conditions on names under which a rule matches an atom: any of them, or none at all. `None`
+/// when it does not match.
+fn names_asked(rule: &EffectiveRule<'_>, holds: impl Fn(usize) -> bool) -> Option<Vec<usize>> {
+    let Some(peers) = &rule.peers else {
+        return Some(Vec::new());
+    };
+    let mut asked = Vec::new();
+    for peer in peers {
+        if !peer.predicates.iter().all(|&predicate| holds(predicate)) {
+            continue;
+        }
+        match peer.name {
+            None => return Some(Vec::new()),
+            Some(name) => asked.push(name),
+        }
+    }
+    asked.sort_unstable();
+    asked.dedup();
+    (!asked.is_empty()).then_some(asked)
 }
 
 /// A conditional entry.
 struct Entry<'a> {
     /// Empty: no condition.
     ports: &'a [PortSpec],
-    outcome: Outcome,
+    step: Step,
 }
 
 /// One section for each policy of a class.
@@ -125,29 +187,28 @@ struct DecisionList<'a>(Vec<Vec<Entry<'a>>>);
 
 impl<'a> DecisionList<'a> {
     fn of(
-        policies: &'a [Policy],
+        policies: &'a [EffectivePolicy<'_>],
         rules: &Rules,
         sections: &Sections,
         key: &[(usize, u32)],
+        bits: &ConditionBits,
     ) -> Self {
-        let section = |&(policy, id): &(usize, u32)| {
-            let Policy {
-                rules: of_policy,
-                default,
-                mode,
-                ..
-            } = &policies[policy];
-            let audit = *mode == Mode::Audit;
-            let entry = |&index: &usize| {
-                let rule = of_policy.get(index);
-                let deny = rule.map_or(*default, |rule| rule.action) == Action::Deny;
-                let rule_id = rules.id(policy, index);
+        let section = |&(number, id): &(usize, u32)| {
+            let policy = &policies[number];
+            let entry = |(index, names): &(usize, Vec<usize>)| {
+                let rule = policy.rules.get(*index);
+                let action = rule.map_or(policy.policy.default, |rule| rule.action);
+                let deny = action == Action::Deny;
+                let masks = names.iter().map(|&name| bits.mask(name));
                 Entry {
-                    ports: rule.map_or(&[], |rule| &rule.ports),
-                    outcome: Outcome {
-                        deny,
-                        audit: deny && audit,
-                        rule: rule_id,
+                    ports: rule.map_or(&[], |rule| rule.ports),
+                    step: Step {
+                        any: masks.reduce(|any, mask| any | mask),
+                        outcome: Outcome {
+                            deny,
+                            audit: deny && policy.is_audit(),
+                            rule: rules.id(number, *index),
+                        },
                     },
                 }
             };
@@ -156,75 +217,83 @@ impl<'a> DecisionList<'a> {
         Self(key.iter().map(section).collect())
     }
 
-    /// Runs of protocols and ports with one outcome.
-    fn segments(&self) -> Vec<Segment> {
+    /// Protocols and ports from which on other entries match.
+    fn keys(&self) -> Vec<u32> {
         let conditions = self.0.iter().flatten().flat_map(|entry| entry.ports);
         let mut keys: Vec<u32> = [0]
             .into_iter()
             .chain(conditions.flat_map(turning_points))
+            .filter(|&key| key < Segment::KEYS)
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        let mut segments: Vec<Segment> = Vec::new();
-        for key in keys.into_iter().filter(|&key| key < Segment::KEYS) {
-            let outcome = self.outcome(key);
-            if segments.last().is_none_or(|last| last.outcome != outcome) {
-                segments.push(Segment { key, outcome });
-            }
-        }
-        segments
+        keys
     }
 
-    /// First match in each section; every policy must allow.
-    fn outcome(&self, key: u32) -> Outcome {
-        let mut agreed: Option<Outcome> = None;
-        for section in &self.0 {
-            // The last entry has no condition, so one matches.
-            let Some(entry) = section.iter().find(|entry| entry.matches(key)) else {
-                continue;
-            };
-            let Outcome { deny, audit, rule } = entry.outcome;
-            if deny && !audit {
-                return entry.outcome;
+    /// What matches a protocol and port, up to the first entry that does not depend on names.
+    fn steps(&self, key: u32) -> Vec<Vec<Step>> {
+        let steps = |section: &Vec<Entry<'_>>| {
+            let mut steps = Vec::new();
+            // What an earlier step asked does not hold when a later one is met.
+            let mut asked = NameMask::NONE;
+            for entry in section.iter().filter(|entry| entry.matches(key)) {
+                let Some(any) = entry.step.any else {
+                    steps.push(entry.step);
+                    break;
+                };
+                let any = NameMask(any.0 & !asked.0);
+                asked = asked | any;
+                if any != NameMask::NONE {
+                    steps.push(Step {
+                        any: Some(any),
+                        ..entry.step
+                    });
+                }
             }
-            let would_deny = Outcome {
-                deny: false,
-                audit,
-                rule,
-            };
-            match agreed {
-                None => agreed = Some(would_deny),
-                Some(before) if audit && !before.audit => agreed = Some(would_deny),
-                Some(_) => {}
-            }
-        }
-        // A class without policies permits nothing.
-        agreed.unwrap_or(Outcome {
-            deny: true,
-            audit: false,
-            rule: super::RuleId::NONE,
-        })
+            steps
+        };
+        self.0.iter().map(steps).collect()
     }
+}
 
+/// Puts lists into the arena, each once.
+#[derive(Default)]
+struct Writer {
+    buckets: HashMap<Vec<Segment>, MatrixEntry>,
+    chains: Chains,
+}
+
+impl Writer {
     fn write(
-        &self,
+        &mut self,
         arena: &mut Arena,
-        buckets: &mut HashMap<Vec<Segment>, MatrixEntry>,
-    ) -> MatrixEntry {
-        let segments = self.segments();
-        if let [only] = segments[..] {
-            return MatrixEntry::Outcome(only.outcome);
-        }
-        *buckets.entry(segments).or_insert_with_key(|segments| {
-            let mut doubles: Vec<u64> = segments.iter().map(|segment| segment.pack()).collect();
-            let steps = pad(&mut doubles);
-            let place = arena.put(&words_of(doubles));
-            MatrixEntry::List {
-                page: place.page,
-                offset: place.word / 2,
-                steps,
+        list: &DecisionList<'_>,
+    ) -> Result<MatrixEntry, TooLong> {
+        let mut segments: Vec<Segment> = Vec::new();
+        for key in list.keys() {
+            let says = self.chains.says(arena, &list.steps(key))?;
+            if segments.last().is_none_or(|last| last.says != says) {
+                segments.push(Segment { key, says });
             }
-        })
+        }
+        if let [only] = segments[..] {
+            return Ok(match only.says {
+                Says::Outcome(outcome) => MatrixEntry::Outcome(outcome),
+                Says::Chain(chain) => MatrixEntry::Chain(chain),
+            });
+        }
+        Ok(
+            *self.buckets.entry(segments).or_insert_with_key(|segments| {
+                let mut doubles: Vec<u64> = segments.iter().map(|segment| segment.pack()).collect();
+                let steps = pad(&mut doubles);
+                let place = arena.put(&words_of(doubles));
+                MatrixEntry::List {
+                    page: place.page,
+                    offset: place.word / 2,
+                    steps,
+                }
+            }),
+        )
     }
 }
 
@@ -239,7 +308,7 @@ impl Entry<'_> {
                         (Some((low, high)), Ok(port)) => low.0 <= port && port <= high.0,
                         // The packet does not carry its port: a rule that denies one holds, a rule
                         // that allows one does not.
-                        (Some(_), Err(_)) => self.outcome.deny,
+                        (Some(_), Err(_)) => self.step.outcome.deny,
                     }
             })
     }
@@ -248,12 +317,9 @@ impl Entry<'_> {
 /// Keys at which a condition begins or ceases to match.
 fn turning_points(spec: &PortSpec) -> [u32; 4] {
     let none = Segment::key(spec.proto, Ports::ABSENT);
-    let next_proto = Segment::key(spec.proto, Ports::is(enforcer_common::abi::Port(0))) + (1 << 17);
+    let next_proto = Segment::key(spec.proto, Ports::is(Port(0))) + (1 << 17);
     let (first, after) = match spec.ports {
-        None => (
-            Segment::key(spec.proto, Ports::is(enforcer_common::abi::Port(0))),
-            next_proto,
-        ),
+        None => (Segment::key(spec.proto, Ports::is(Port(0))), next_proto),
         Some((low, high)) => (
             Segment::key(spec.proto, Ports::is(low)),
             Segment::key(spec.proto, Ports::is(high)) + 1,

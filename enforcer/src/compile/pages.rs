@@ -1,8 +1,11 @@
 //! Pages: room for tables, and the header that finds them.
 
-use enforcer_common::abi::{
-    ABI_VERSION, ClassEntry, ClassId, ImageHeader, Nat64Prefix, PAGE_WORDS, Page,
-    TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+use enforcer_common::{
+    abi::{
+        ABI_VERSION, ClassEntry, ClassId, ImageHeader, NameMask, Nat64Prefix, PAGE_WORDS, Page,
+        TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    },
+    names::Seed,
 };
 use zerocopy::FromZeros as _;
 
@@ -107,6 +110,10 @@ impl Header {
         header.set(ImageHeader::ATOMS, atoms as u32);
         header.set(ImageHeader::CLASSES, input.classes.len() as u32);
         header.set(ImageHeader::NAT64_COUNT, input.nat64.len() as u32);
+        let Seed([first, second]) = input.seed;
+        let seed = ImageHeader::NAME_SEED / 2;
+        header.first().set_double(seed, first);
+        header.first().set_double(seed + 1, second);
         for (
             slot,
             &Nat64Prefix {
@@ -126,7 +133,9 @@ impl Header {
     }
 
     pub(super) fn set_class(&mut self, class: ClassId, entry: ClassEntry) {
-        self.set(ClassEntry::place(class), entry.pack());
+        for (word, value) in (ClassEntry::place(class)..).zip(entry.pack()) {
+            self.set(word, value);
+        }
     }
 
     pub(super) fn append_matrix(&mut self, lists: &ClassLists) {
@@ -135,6 +144,19 @@ impl Header {
             let page = self.append();
             for (index, &word) in words.iter().enumerate() {
                 page.set_word(index as u16, word);
+            }
+        }
+    }
+
+    /// Rows of masks, each as long as there are name sets.
+    pub(super) fn append_names(&mut self, index: u8, sets: usize, masks: &[NameMask]) {
+        self.set(ImageHeader::NAME_INDEX, index.into());
+        self.set(ImageHeader::NAME_SETS, sets as u32);
+        self.set(ImageHeader::NAME_MASKS, self.pages.len() as u32);
+        for masks in masks.chunks(PAGE_WORDS / 2) {
+            let page = self.append();
+            for (at, mask) in masks.iter().enumerate() {
+                page.set_double(at as u16, mask.0);
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::{
 
 /// The addresses of the world, partitioned.
 pub(super) struct Partition<'a> {
-    pub(super) predicates: Predicates<'a>,
+    predicates: &'a Predicates<'a>,
     pub(super) v4: Flat<u32, Atom>,
     pub(super) v6: Flat<u128, Atom>,
     /// For each atom: which predicates hold.
@@ -43,9 +43,11 @@ impl<'a> Partition<'a> {
     /// One number is not an atom ([`Atom::SPLIT`]).
     const MOST_ATOMS: usize = Atom::SPLIT.0 as usize;
 
-    pub(super) fn of(input: &Input<'a>) -> Result<Self, CompileError> {
-        let predicates = Predicates::of(input.policies);
-        let mut layers = Layers::new(&predicates, input);
+    pub(super) fn of(
+        input: &Input<'_>,
+        predicates: &'a Predicates<'a>,
+    ) -> Result<Self, CompileError> {
+        let mut layers = Layers::new(predicates, input);
         let v4 = layers.lay(|database| &database.v4, special::flat_v4(), v4_bounds);
         let v6 = layers.lay(|database| &database.v6, special::flat_v6(), v6_bounds);
         let signatures: Vec<Bits> = layers.signatures.values().into_iter().cloned().collect();
@@ -276,7 +278,7 @@ impl<'a, 'p> Layers<'a, 'p> {
     ) -> Flat<K, u32> {
         let mut turns: Vec<(K, Turn)> = Vec::new();
         for (index, peer) in self.predicates.distinct.iter().enumerate() {
-            for (list, except) in [(peer.cidrs.as_deref(), false), (Some(&*peer.except), true)] {
+            for (list, except) in [(peer.cidrs, false), (Some(peer.except), true)] {
                 let ranges = union(
                     list.unwrap_or_default()
                         .iter()

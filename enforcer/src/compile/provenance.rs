@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use enforcer_common::abi::RuleId;
 
-use super::CompileError;
-use crate::policy::{Action, Mode, Policy, PolicyName, Position};
+use super::{CompileError, resolve::EffectivePolicy};
+use crate::policy::{Action, Mode, PolicyName, Position};
 
 /// Where a decision comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
     /// The policy.
     pub policy: PolicyName,
-    /// The rule; `None` is the policy's default.
+    /// The rule; `None` is the policy's default. `dns.resolvers` is what that field implies.
     pub rule: Option<Arc<str>>,
     /// Where it stands.
     pub at: Position,
     /// What it says.
     pub action: Action,
+    /// The rule allows, and this provider is denied: no agreement with it is in force.
+    pub no_agreement: Option<Arc<str>>,
     /// Mode of the policy.
     pub mode: Mode,
     /// `dataCategories` of the policy.
@@ -36,17 +38,16 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn number(policies: &[Policy]) -> Result<Self, CompileError> {
+    pub(super) fn number(policies: &[EffectivePolicy<'_>]) -> Result<Self, CompileError> {
         let most = usize::from(u16::MAX);
         let rules = policies.iter().map(|policy| policy.rules.len() + 1).sum();
         if rules > most {
             let largest = policies.iter().max_by_key(|policy| policy.rules.len());
-            let largest = largest.map_or_else(String::new, |policy| {
+            let largest = largest.map_or_else(String::new, |effective| {
+                let (policy, rules) = (effective.policy, effective.rules.len());
                 format!(
-                    "policy `{}` ({}) with {} rules",
-                    policy.name,
-                    policy.at,
-                    policy.rules.len()
+                    "policy `{}` ({}) with {rules} rules",
+                    policy.name, policy.at
                 )
             });
             return Err(CompileError::TooManyRules {
@@ -59,26 +60,29 @@ impl Rules {
             provenance: vec![None],
             first: Vec::new(),
         };
-        for policy in policies {
+        for effective in policies {
+            let policy = effective.policy;
             numbered.first.push(numbered.provenance.len() as u16);
-            let data_categories: Arc<[String]> = policy.data_categories.clone().into();
-            let legal_basis: Arc<[String]> = policy.legal_basis.clone().into();
-            let rules = policy
-                .rules
-                .iter()
-                .map(|rule| (Some(rule.name.clone()), &rule.at, rule.action));
-            let default = (None, &policy.default_at, policy.default);
-            for (rule, at, action) in rules.chain([default]) {
+            let default = Provenance {
+                policy: policy.name.clone(),
+                rule: None,
+                at: policy.default_at.clone(),
+                action: policy.default,
+                no_agreement: None,
+                mode: policy.mode,
+                data_categories: policy.data_categories.clone().into(),
+                legal_basis: policy.legal_basis.clone().into(),
+            };
+            for rule in &effective.rules {
                 numbered.provenance.push(Some(Provenance {
-                    policy: policy.name.clone(),
-                    rule,
-                    at: at.clone(),
-                    action,
-                    mode: policy.mode,
-                    data_categories: data_categories.clone(),
-                    legal_basis: legal_basis.clone(),
+                    rule: Some(rule.name.clone()),
+                    at: rule.at.clone(),
+                    action: rule.action,
+                    no_agreement: rule.no_agreement.clone(),
+                    ..default.clone()
                 }));
             }
+            numbered.provenance.push(Some(default));
         }
         Ok(numbered)
     }

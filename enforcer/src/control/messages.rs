@@ -215,6 +215,9 @@ pub struct Explanation {
     pub action: Option<String>,
     /// `enforce` or `audit`.
     pub mode: Option<String>,
+    /// The provider that is denied because the policy requires an agreement and none is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_agreement: Option<String>,
     /// Where the rule stands.
     pub file: Option<PathBuf>,
     /// See [`Explanation::file`]; the first line is 1.

@@ -1,5 +1,7 @@
 //! One command, confined: its own cgroup, its own programs, gone when it is.
 
+mod recipe;
+
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
@@ -22,14 +24,16 @@ use tokio::{
 use super::{
     confine::Restrictions,
     context::Known,
+    exec::recipe::Recipe,
+    renewal,
     reporter::{Reporter, RingBell},
 };
 use crate::{
-    compile::{Image, Input, compile},
+    compile::Image,
     events::{SinkSpec, WorkloadInfo, WorkloadKind},
     geo::GeoSet,
     kernel::{Enforcement, Loading, Object, PinDir},
-    policy::{Policy, Selector},
+    policy::{Minute, Policy},
     workloads::Cgroup2,
 };
 
@@ -86,30 +90,14 @@ impl Outcome {
 /// Enforcement could not be set up; the command was not started.
 pub fn run(plan: Plan) -> anyhow::Result<Outcome> {
     refuse_inherited_sockets()?;
-    let policies: Vec<Policy> = plan
-        .policies
-        .iter()
-        .filter(|policy| policy.selectors.contains(&Selector::Exec))
-        .cloned()
-        .collect();
-    if policies.is_empty() {
-        bail!("none of the policies selects exec: add `- exec: true` to `spec.selector`");
-    }
-    let classes = [(0..policies.len()).collect()];
-    let input = Input {
-        policies: &policies,
-        classes: &classes,
-        geo: &plan.geo,
-        nat64: &[],
-        generation: 1,
-    };
-    let image = compile(&input)?;
+    let mut recipe = Recipe::new(plan.policies, plan.geo)?;
+    let (image, _) = recipe.make(1)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let programs = plan.programs.finish()?;
     let cage = Cage::make(&plan.instance, programs, &image)?;
-    let outcome = runtime.block_on(cage.run(plan.command, plan.geo, &plan.sinks, &image))?;
+    let outcome = runtime.block_on(cage.run(plan.command, recipe, &plan.sinks, &image))?;
     Ok(outcome)
 }
 
@@ -129,6 +117,13 @@ fn refuse_inherited_sockets() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// When the image in force has to be made anew, and from what.
+struct Renewal {
+    recipe: Recipe,
+    due: Option<Minute>,
+    generation: u64,
 }
 
 /// A cgroup with enforcement, made for one command.
@@ -168,13 +163,13 @@ impl Cage {
     async fn run(
         mut self,
         command: Vec<OsString>,
-        geo: GeoSet,
+        recipe: Recipe,
         sinks: &[SinkSpec],
         image: &Image,
     ) -> anyhow::Result<Outcome> {
         let mut known = Known::default();
         known.learn_image(image);
-        known.learn_geo(Arc::new(geo));
+        known.learn_geo(Arc::clone(&recipe.geo));
         let cgroup = self.cgroups.id(&self.path)?;
         known.learn_workload(
             cgroup,
@@ -184,7 +179,12 @@ impl Cage {
                 kind: WorkloadKind::Exec,
             },
         );
-        let outcome = self.confine(&command, known, sinks).await;
+        let renewal = Renewal {
+            recipe,
+            due: image.until(),
+            generation: image.generation(),
+        };
+        let outcome = self.confine(&command, known, sinks, renewal).await;
         self.leave();
         outcome
     }
@@ -194,13 +194,14 @@ impl Cage {
         command: &[OsString],
         known: Known,
         sinks: &[SinkSpec],
+        renewal: Renewal,
     ) -> anyhow::Result<Outcome> {
         let mut reporter = Reporter::new(&mut self.enforcement, known, sinks)?;
         // From here on a signal is the command's: it must not end what cleans up after it.
         let signals = Signals::new()?;
         match self.spawn(command)? {
             Ok(child) => {
-                let status = self.attend(child, &mut reporter, signals).await?;
+                let status = self.attend(child, &mut reporter, signals, renewal).await?;
                 Ok(Outcome::Exited(status))
             }
             Err(outcome) => Ok(outcome),
@@ -238,6 +239,7 @@ impl Cage {
         mut child: Child,
         reporter: &mut Reporter,
         mut signals: Signals,
+        mut renewal: Renewal,
     ) -> anyhow::Result<ExitStatus> {
         let bell = RingBell::new(reporter)?;
         let mut sweep = interval(SWEEP);
@@ -251,10 +253,24 @@ impl Cage {
                 }
                 _ = sweep.tick() => reporter.sweep(&mut self.enforcement)?,
                 signal = signals.next() => pass_on(&child, signal),
+                () = renewal::due(renewal.due) => self.renew(&mut renewal, reporter)?,
             }
         };
         reporter.sweep(&mut self.enforcement)?;
         Ok(status)
+    }
+
+    /// An agreement ended: the same policies mean something else now.
+    fn renew(&mut self, renewal: &mut Renewal, reporter: &mut Reporter) -> anyhow::Result<()> {
+        renewal.generation += 1;
+        let (image, ended) = renewal.recipe.make(renewal.generation)?;
+        reporter.known().learn_image(&image);
+        self.enforcement.publish(&image)?;
+        renewal.due = image.until();
+        for event in ended {
+            reporter.tell(event);
+        }
+        Ok(())
     }
 
     /// Removes everything, unless processes were left behind: they stay confined.

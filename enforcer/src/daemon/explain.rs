@@ -52,6 +52,7 @@ pub fn explanation(
         rule: rule.map(|rule| rule.rule.as_deref().unwrap_or("default").to_owned()),
         action: rule.map(|rule| action_name(rule.action).to_owned()),
         mode: rule.map(|rule| mode_name(rule.mode).to_owned()),
+        no_agreement: rule.and_then(|rule| rule.no_agreement.as_deref().map(str::to_owned)),
         file: rule.map(|rule| rule.at.file.to_path_buf()),
         line: rule.map(|rule| rule.at.line),
         column: rule.map(|rule| rule.at.column),
@@ -110,13 +111,16 @@ fn text(address: Addr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use enforcer_common::abi::{ClassId, Stance, Tag};
+    use enforcer_common::{
+        abi::{ClassId, Stance, Tag},
+        names::Seed,
+    };
 
     use super::*;
     use crate::{
         compile::{Input, compile},
         geo::Agreement,
-        policy,
+        policy::{self, Minute},
     };
 
     const POLICY: &str = "\
@@ -149,6 +153,9 @@ spec:
             geo: &geo,
             nat64: &[],
             generation: 1,
+            now: Minute(0),
+            seed: Seed([0; 2]),
+            cluster_dns: &[],
         })
         .expect("it fits");
         let judged = Tag::judged(ClassId(0));
@@ -188,7 +195,7 @@ spec:
         ];
         for (tag, to, verdict, reason, rule) in cases {
             let to: Destination = to.parse().expect("an address");
-            let decision = image.decide_tagged(tag, 7, &to.flow());
+            let decision = image.decide_tagged(tag, 7, &to.flow(), &[]);
             let said = explanation(&to, &decision, &image, &geo);
             assert_eq!(
                 (&*said.verdict, &*said.reason, said.rule.as_deref()),

@@ -3,6 +3,7 @@
 mod class_file;
 mod devices;
 mod pods;
+mod renew;
 mod tell;
 
 use std::{
@@ -13,15 +14,19 @@ use std::{
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, Tag};
+use enforcer_common::{
+    abi::{CgroupId, Tag},
+    names::Seed,
+};
 
 use self::{devices::Devices, pods::SeenPods};
-use super::{reporter::Reporter, settings::Settings};
+use super::{reporter::Reporter, seed, settings::Settings};
 use crate::{
-    compile::{Image, Input, compile},
+    compile::Image,
+    events::DaemonEvent,
     geo::GeoSet,
     kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::{self, Policy},
+    policy::{self, Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -33,6 +38,7 @@ struct Loaded {
     policies: Vec<Policy>,
     geo: Arc<GeoSet>,
     image: Image,
+    made_at: Minute,
 }
 
 /// What `run` holds.
@@ -45,11 +51,13 @@ pub struct Node {
     classes: Classes,
     loaded: Option<Loaded>,
     generation: u64,
+    seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
     devices: Devices,
     pods: SeenPods,
     last_error: Option<String>,
+    ended: Vec<DaemonEvent>,
 }
 
 impl Node {
@@ -80,6 +88,10 @@ impl Node {
             }
         };
         let (generation, classes) = enforcement.in_force()?.unwrap_or((0, 0));
+        let seed = match enforcement.name_seed()? {
+            Some(seed) => seed,
+            None => seed::draw().context("draw a seed for names")?,
+        };
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -89,10 +101,12 @@ impl Node {
             enforcement,
             loaded: None,
             generation,
+            seed,
             tags: HashMap::new(),
             pods: SeenPods::default(),
             devices: Devices::open().context("open a rtnetlink socket")?,
             last_error: None,
+            ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
         let adopted = node.enforcement.is_adopted();
@@ -158,26 +172,9 @@ impl Node {
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
-        self.generation = loaded.image.generation();
-        self.loaded = Some(loaded);
+        self.replace(loaded);
         self.place(assigned)?;
         self.cover_devices()
-    }
-
-    fn compile(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Loaded> {
-        let input = Input {
-            policies: &policies,
-            classes: &self.classes.members(&policies),
-            geo: &geo,
-            nat64: &[],
-            generation: self.generation + 1,
-        };
-        let image = compile(&input)?;
-        Ok(Loaded {
-            policies,
-            geo,
-            image,
-        })
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -202,8 +199,7 @@ impl Node {
             class_file::store(&self.state, &self.classes)?;
             reporter.known().learn_image(&loaded.image);
             self.enforcement.publish(&loaded.image)?;
-            self.generation = loaded.image.generation();
-            self.loaded = Some(loaded);
+            self.replace(loaded);
         }
         self.place(assigned)?;
         self.introduce(reporter.known());

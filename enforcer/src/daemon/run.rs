@@ -21,6 +21,7 @@ use super::{
     explain::of_workload,
     node::Node,
     pod_source::PodSource,
+    renewal,
     reporter::{Reporter, RingBell},
     settings::Settings,
     status,
@@ -195,6 +196,7 @@ impl Daemon {
                 }
                 pods = self.pods.told() => self.learn_pods(pods),
                 _ = rescan.tick() => self.rescan(),
+                () = renewal::due(self.node.until()) => self.renew(),
                 _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
                 Some(request) = asked.recv() => self.answer(request),
             }
@@ -217,13 +219,28 @@ impl Daemon {
         }
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
+        self.tell_ended();
         if let Err(error) = self.watch() {
             eprintln!("enforcer: watch: {error}");
         }
     }
 
+    fn renew(&mut self) {
+        if let Err(error) = self.node.renew(&mut self.reporter) {
+            eprintln!("enforcer: an agreement ended, and the image with it is refused: {error:#}");
+        }
+        self.tell_ended();
+    }
+
+    fn tell_ended(&mut self) {
+        for event in self.node.take_ended() {
+            self.reporter.tell(event);
+        }
+    }
+
     fn rescan(&mut self) {
         let outcome = self.node.rescan(&mut self.reporter);
+        self.tell_ended();
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }

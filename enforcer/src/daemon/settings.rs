@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use enforcer_common::abi::Stance;
 use serde::Deserialize;
 
-use crate::{events::SinkSpec, geo::Agreement, kernel::Build};
+pub use super::agreement::AgreementName;
+use crate::{events::SinkSpec, kernel::Build};
 
 /// Settings of `run`. Options add to the lists of the file and win over its single values.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,17 +38,6 @@ pub struct Settings {
     /// The kernel programs. Not of the file: who debugs asks for it each time.
     #[serde(skip)]
     pub programs: Build,
-}
-
-/// See [`Agreement`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum AgreementName {
-    /// An address is in a region only if all databases that know it agree
-    #[default]
-    All,
-    /// One database suffices
-    Any,
 }
 
 /// How unknown cgroups stand.
@@ -82,15 +72,6 @@ impl Settings {
             return Ok(vec![SinkSpec::Stdout]);
         }
         self.events.iter().map(|sink| Ok(sink.parse()?)).collect()
-    }
-}
-
-impl From<AgreementName> for Agreement {
-    fn from(name: AgreementName) -> Self {
-        match name {
-            AgreementName::All => Self::All,
-            AgreementName::Any => Self::Any,
-        }
     }
 }
 

@@ -122,6 +122,34 @@ impl GeoSet {
         }
     }
 
+    /// Where, after `first` and up to `last` of the same family, a database begins to say
+    /// something else, or a special-purpose range begins or ends. In no order, with repetitions.
+    #[must_use]
+    pub fn starts_between(&self, first: Addr, last: Addr) -> Vec<Addr> {
+        match (first.family(), last.family()) {
+            (Family::V4(first), Family::V4(last)) => {
+                let special = special::flat_v4();
+                let lists = self.databases.iter().map(|database| &*database.v4);
+                let mut starts: Vec<u32> =
+                    lists.flat_map(|list| between(list, first, last)).collect();
+                starts.extend(between(&special, first, last));
+                let addr = |start: u32| Addr::from_v4(start.to_be_bytes());
+                starts.into_iter().map(addr).collect()
+            }
+            _ => {
+                let number = |addr: Addr| u128::from_be_bytes(addr.octets());
+                let (first, last) = (number(first), number(last));
+                let special = special::flat_v6();
+                let lists = self.databases.iter().map(|database| &*database.v6);
+                let mut starts: Vec<u128> =
+                    lists.flat_map(|list| between(list, first, last)).collect();
+                starts.extend(between(&special, first, last));
+                let addr = |start: u128| Addr::from_v6(start.to_be_bytes());
+                starts.into_iter().map(addr).collect()
+            }
+        }
+    }
+
     /// Whether an address is in a set of countries, by what each database says of it.
     ///
     /// The one place where agreement between databases is defined:
@@ -176,6 +204,13 @@ impl GeoSet {
         }
         warnings
     }
+}
+
+/// The starts in `(first, last]`.
+fn between<K: Copy + Ord, V>(ranges: &[(K, V)], first: K, last: K) -> impl Iterator<Item = K> {
+    let from = ranges.partition_point(|&(start, _)| start <= first);
+    let to = ranges.partition_point(|&(start, _)| start <= last);
+    ranges[from..to.max(from)].iter().map(|&(start, _)| start)
 }
 
 fn open_all(paths: &[PathBuf]) -> Result<Vec<Database>, GeoError> {

@@ -1,7 +1,11 @@
 //! Images to the kernel.
 
 use aya::maps::{Array, ArrayOfMaps, Map, MapData};
-use enforcer_common::abi::{ABI_VERSION, ImageHeader, PAGE_BYTES, Page, names};
+use enforcer_common::{
+    abi::{ABI_VERSION, ImageHeader, PAGE_BYTES, Page, names},
+    names::Seed,
+    verdict::name_seed,
+};
 
 use super::{
     error::KernelError,
@@ -51,6 +55,19 @@ impl ImageSlot {
     }
 
     pub(super) fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
+        let header = self.header()?;
+        Ok(header.map(|header| {
+            let generation = header.double(ImageHeader::GENERATION / 2);
+            (generation, header.word(ImageHeader::CLASSES))
+        }))
+    }
+
+    pub(super) fn name_seed(&self) -> Result<Option<Seed>, KernelError> {
+        Ok(self.header()?.map(|header| name_seed(&header)))
+    }
+
+    /// Page 0 of the image in force, if it is of this version.
+    fn header(&self) -> Result<Option<Box<Page>>, KernelError> {
         let inner = match self.0.get(&Self::SLOT, 0) {
             Ok(inner) => inner,
             Err(aya::maps::MapError::KeyNotFound) => return Ok(None),
@@ -59,10 +76,7 @@ impl ImageSlot {
         let header = inner
             .get(&0, 0)
             .map_err(KernelError::map("read", names::IMAGE))?;
-        if header.word(ImageHeader::VERSION) != ABI_VERSION {
-            return Ok(None);
-        }
-        let generation = header.double(ImageHeader::GENERATION / 2);
-        Ok(Some((generation, header.word(ImageHeader::CLASSES))))
+        let same = header.word(ImageHeader::VERSION) == ABI_VERSION;
+        Ok(same.then(|| Box::new(header)))
     }
 }

@@ -2,17 +2,19 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-use serde::Serialize;
-
 use super::{
     model::Position,
+    place::Place,
     source::{Source, Span},
 };
 
 mod code;
+mod finding;
+mod meaning;
 mod render;
 
 pub use code::{Code, Severity};
+pub use finding::{Finding, Related};
 pub use render::Color;
 
 /// One finding.
@@ -36,6 +38,26 @@ struct Also {
 }
 
 impl Diagnostic {
+    /// A finding of a stage after reading.
+    #[must_use]
+    pub fn new(code: Code, place: &Place, message: impl Into<String>) -> Self {
+        Self::at(code, &place.source, place.span, message)
+    }
+
+    /// Adds how to put it right.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help(help);
+        self
+    }
+
+    /// Adds a second place, and what it is.
+    #[must_use]
+    pub fn with_related(mut self, place: &Place, label: &'static str) -> Self {
+        self.also(&place.source, place.span, label);
+        self
+    }
+
     pub(super) fn at(
         code: Code,
         source: &Arc<Source>,
@@ -61,11 +83,6 @@ impl Diagnostic {
             span: None,
             also: None,
         }
-    }
-
-    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help(help);
-        self
     }
 
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
@@ -117,21 +134,28 @@ impl Diagnostic {
         self.source.position(self.span.map_or(0, |span| span.end))
     }
 
+    /// A second place that belongs to it, and what it is.
+    #[must_use]
+    pub fn related(&self) -> Option<(Place, &'static str)> {
+        self.also.as_ref().map(|also| {
+            let place = Place {
+                source: Arc::clone(&also.source),
+                span: also.span,
+            };
+            (place, also.label)
+        })
+    }
+
     /// The form for machines.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        let (start, end) = (self.position(), self.end());
-        Finding {
-            file: start.file.display().to_string(),
-            line: start.line,
-            column: start.column,
-            end_line: end.line,
-            end_column: end.column,
-            severity: self.severity(),
-            code: self.code,
-            message: self.message.clone(),
-            help: self.help.clone(),
-        }
+        Finding::of(self)
+    }
+
+    /// For people, without colours: as [`Diagnostics::render`] shows it.
+    #[must_use]
+    pub fn rendered(&self) -> String {
+        render::one(self, Color::Never)
     }
 }
 
@@ -145,40 +169,17 @@ fn shorten(mut text: String) -> String {
     text
 }
 
-/// A [`Diagnostic`] as plain data. Lines and columns count from 1, columns in characters; the end
-/// is exclusive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// As given on the command line.
-    pub file: String,
-    /// First line.
-    pub line: u32,
-    /// First column.
-    pub column: u32,
-    /// Last line.
-    pub end_line: u32,
-    /// Column after the last one.
-    pub end_column: u32,
-    /// Whether it keeps the policies from being loaded.
-    pub severity: Severity,
-    /// Stable name of the kind of finding.
-    pub code: Code,
-    /// What is wrong.
-    pub message: String,
-    /// How to put it right.
-    pub help: Option<String>,
-}
-
 /// All findings of one load, in the order of the files and of the places in them.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     findings: Vec<Diagnostic>,
     errors: usize,
+    files: Vec<Arc<Path>>,
 }
 
 impl Diagnostics {
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
         if diagnostic.severity() == Severity::Error {
             self.errors += 1;
         }
@@ -189,7 +190,7 @@ impl Diagnostics {
 
     /// Orders the findings of each file by place; the order of files stays.
     pub(super) fn sort(&mut self) {
-        let mut files: Vec<Arc<Path>> = Vec::new();
+        let mut files = self.files.clone();
         let mut keyed: Vec<(usize, usize, Diagnostic)> = Vec::with_capacity(self.findings.len());
         for diagnostic in self.findings.drain(..) {
             let path = diagnostic.source.path();
@@ -207,6 +208,24 @@ impl Diagnostics {
         keyed.sort_by_key(|&(file, start, _)| (file, start));
         self.findings
             .extend(keyed.into_iter().map(|(_, _, diagnostic)| diagnostic));
+    }
+
+    /// Adds what a later stage found in the same files.
+    pub fn extend(&mut self, later: Self) {
+        for diagnostic in later.findings {
+            self.push(diagnostic);
+        }
+        self.sort();
+    }
+
+    /// Every file that was read, also those without findings.
+    #[must_use]
+    pub fn files(&self) -> &[Arc<Path>] {
+        &self.files
+    }
+
+    pub(super) fn set_files(&mut self, files: Vec<Arc<Path>>) {
+        self.files = files;
     }
 
     /// In the order of the files and of the places in them.

@@ -4,7 +4,11 @@ use std::{fmt, path::Path, sync::Arc};
 
 use enforcer_common::abi::{Addr, Family, Port, Proto};
 
-use super::pods::PodSelector;
+use super::{
+    name::NamePattern,
+    pods::PodSelector,
+    provider::{Endpoint, Provider},
+};
 use crate::geo::{Asn, CountrySet, SpecialRange};
 
 /// Name of a policy, unique among the loaded ones. RFC 1123 label.
@@ -57,8 +61,30 @@ pub struct Policy {
     pub default_at: Position,
     /// `spec.replies`.
     pub replies: Replies,
+    /// `spec.dns`: whose answers say which names an address has. Given where a peer has names.
+    pub dns: Option<Dns>,
+    /// `spec.requireDpa`: a provider without an agreement that holds is denied.
+    pub require_dpa: bool,
     /// In the order of the file: the first match wins.
     pub rules: Vec<Rule>,
+}
+
+/// `spec.dns`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// Where it stands.
+    pub at: Position,
+    /// The only source of names, and allowed on port 53. Never empty.
+    pub resolvers: Vec<Resolver>,
+}
+
+/// Who answers questions about names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resolver {
+    /// `cluster-dns`: the resolvers of the node.
+    ClusterDns,
+    /// This address.
+    At(Addr),
 }
 
 /// Which workloads a policy applies to.
@@ -119,7 +145,7 @@ pub struct Rule {
     pub ports: Vec<PortSpec>,
 }
 
-/// A set of addresses: what every given field says at once.
+/// Addresses and names: what every given field says at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Where the peer starts.
@@ -139,6 +165,22 @@ pub struct Peer {
     pub cidrs: Option<Vec<Cidr>>,
     /// `except`: none of them.
     pub except: Vec<Cidr>,
+    /// `fqdns`: any name of the address matches any of them; `None` when the field is absent.
+    pub fqdns: Option<Vec<NamePattern>>,
+    /// `providers`: any of them; `None` when the field is absent. Then `regions` and `countries` are
+    /// about where the provider processes, and not about where the address is.
+    pub providers: Option<Vec<Arc<Provider>>>,
+}
+
+impl Peer {
+    /// Whether an endpoint processes where the peer's `regions` and `countries` say: in no country
+    /// that is not in all of them.
+    #[must_use]
+    pub fn admits_processing_at(&self, endpoint: &Endpoint) -> bool {
+        let places = [&self.regions, &self.countries];
+        let mut places = places.into_iter().flatten();
+        places.all(|places| endpoint.processes_within(places))
+    }
 }
 
 /// Protocol and ports.
@@ -173,6 +215,19 @@ impl Cidr {
         valid.then_some(cidr)
     }
 
+    /// The network of one address.
+    #[must_use]
+    pub fn host(address: Addr) -> Self {
+        let length = match address.family() {
+            Family::V4(_) => 32,
+            Family::V6(..) => 128,
+        };
+        Self {
+            network: address,
+            length,
+        }
+    }
+
     /// The network's address.
     #[must_use]
     pub fn network(self) -> Addr {
@@ -195,6 +250,18 @@ impl Cidr {
                 (first, first | host_mask(self.length))
             }
         }
+    }
+
+    /// First and last address.
+    #[must_use]
+    pub fn ends(self) -> (Addr, Addr) {
+        let (_, last) = self.bounds();
+        let last = if self.is_v4() {
+            Addr::from_v4((last as u32).to_be_bytes())
+        } else {
+            Addr::from_v6(last.to_be_bytes())
+        };
+        (self.network, last)
     }
 
     /// Whether the network is IPv4.

@@ -75,6 +75,16 @@ impl Source {
         }
     }
 
+    /// The offset of a place in this file; `None` when the file has no such line.
+    pub(super) fn offset(&self, position: &Position) -> Option<usize> {
+        let line = (position.line as usize).checked_sub(1)?;
+        let start = *self.lines.get(line)?;
+        let (_, text) = self.line(start);
+        let column = (position.column as usize).checked_sub(1)?;
+        let before = text.char_indices().nth(column);
+        Some(start + before.map_or(text.len(), |(offset, _)| offset))
+    }
+
     /// The line that holds `offset`, without its end, and the offset it starts at.
     pub(super) fn line(&self, offset: usize) -> (usize, &str) {
         let line = self.line_index(offset);
@@ -97,29 +107,22 @@ fn count(number: usize) -> u32 {
 
 /// Reads every file of `paths`. Directories are read recursively in the order of names, `*.yaml`
 /// and `*.yml` only, without hidden entries: a mounted Kubernetes ConfigMap keeps its older
-/// contents in those. A file that is reached twice is read once.
-pub(super) fn collect(paths: &[PathBuf], diagnostics: &mut Diagnostics) -> Vec<Arc<Source>> {
+/// contents in those. A file that is reached twice is read once, in the first group that has it.
+pub(super) fn collect<const GROUPS: usize>(
+    groups: [&[PathBuf]; GROUPS],
+    diagnostics: &mut Diagnostics,
+) -> [Vec<Arc<Source>>; GROUPS] {
     let mut walk = Walk {
         seen: HashSet::new(),
         sources: Vec::new(),
         diagnostics,
     };
-    for path in paths {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => {
-                let before = walk.sources.len() + walk.diagnostics.len();
-                walk.directory(path, MAX_DIRECTORY_DEPTH);
-                if before == walk.sources.len() + walk.diagnostics.len() {
-                    let message = "no `*.yaml` or `*.yml` file in this directory";
-                    let warning = Diagnostic::of_file(Code::EmptyDirectory, path, message);
-                    walk.diagnostics.push(warning);
-                }
-            }
-            Ok(_) => walk.file(path),
-            Err(error) => walk.unreadable(path, &error),
+    groups.map(|paths| {
+        for path in paths {
+            walk.path(path);
         }
-    }
-    walk.sources
+        std::mem::take(&mut walk.sources)
+    })
 }
 
 struct Walk<'d> {
@@ -129,6 +132,24 @@ struct Walk<'d> {
 }
 
 impl Walk<'_> {
+    fn path(&mut self, path: &Path) {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                let visited = self.seen.len();
+                let before = self.sources.len() + self.diagnostics.len();
+                self.directory(path, MAX_DIRECTORY_DEPTH);
+                let found = self.sources.len() + self.diagnostics.len() - before;
+                if found == 0 && self.seen.len() > visited {
+                    let message = "no `*.yaml` or `*.yml` file in this directory";
+                    let warning = Diagnostic::of_file(Code::EmptyDirectory, path, message);
+                    self.diagnostics.push(warning);
+                }
+            }
+            Ok(_) => self.file(path),
+            Err(error) => self.unreadable(path, &error),
+        }
+    }
+
     fn directory(&mut self, directory: &Path, depth: usize) {
         if !self.first_visit(directory) {
             return;

@@ -16,6 +16,11 @@ fn check_example(name: &str) {
     let loaded = load_on(&[path], date(2026, 11, 22)).unwrap_or_else(|error| panic!("{error}"));
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
     let text: String = loaded.policies.iter().map(render::policy).collect();
+    let of_file = loaded
+        .providers
+        .iter()
+        .filter(|one| one.agreement.is_some());
+    let text = text + &of_file.map(render::provider).collect::<String>();
     golden::check(&format!("examples/{name}.txt"), &text);
 }
 
@@ -40,6 +45,11 @@ fn audit_first() {
 }
 
 #[test]
+fn ai_providers() {
+    check_example("ai-providers");
+}
+
+#[test]
 fn every_example_has_a_golden() {
     let listed = std::fs::read_dir(examples()).expect("policies/");
     let mut names: Vec<PathBuf> = listed
@@ -60,4 +70,5 @@ fn every_example_has_a_golden() {
     let loaded = load_on(&[examples()], date(2026, 11, 22)).expect("all at once");
     assert_eq!(loaded.policies.len(), names.len());
     assert_eq!(loaded.region_documents, 6);
+    assert!(loaded.provider_documents > 15);
 }

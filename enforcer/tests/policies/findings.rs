@@ -14,7 +14,7 @@ fn load_document(path: &Path) -> Result<Loaded, Diagnostics> {
     load_on(&[path.to_owned()], date(2026, 11, 22))
 }
 
-fn corpus(name: &str) -> Vec<PathBuf> {
+pub(crate) fn corpus(name: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/policies")
         .join(name);
@@ -26,7 +26,7 @@ fn corpus(name: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     path.file_stem()
         .expect("a name")
         .to_string_lossy()
@@ -34,7 +34,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// Code, place and wording; the files of the corpus are in directories that differ.
-fn listing(diagnostics: &Diagnostics) -> String {
+pub(crate) fn listing(diagnostics: &Diagnostics) -> String {
     let line = |finding: Finding| {
         let mut line = format!(
             "{}:{}-{}:{} {} {}: {}\n",

@@ -18,8 +18,9 @@ fn assert_row(row: &str) {
 
 #[test]
 fn every_finding_has_a_row() {
-    for (_, severity, name) in Code::ALL {
-        assert_row(&format!("| `{name}` | {} | ", severity.as_str()));
+    for (code, severity, name) in Code::ALL {
+        let (severity, meaning) = (severity.as_str(), code.meaning());
+        assert_row(&format!("| `{name}` | {severity} | {meaning} |"));
     }
 }
 

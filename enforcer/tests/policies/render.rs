@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use enforcer::{
     geo::{CountrySet, SpecialRange},
-    policy::{Cidr, Member, Peer, Policy, PortSpec, Position, Region, Rule},
+    policy::{
+        Cidr, Endpoint, Member, NamePattern, Peer, Policy, PortSpec, Position, Provider, Region,
+        Rule,
+    },
 };
 
 pub(crate) fn policy(policy: &Policy) -> String {
@@ -23,6 +26,16 @@ pub(crate) fn policy(policy: &Policy) -> String {
         policy.data_categories.join(", ")
     ));
     line(format!("legal basis {}", policy.legal_basis.join(", ")));
+    if let Some(dns) = &policy.dns {
+        line(format!(
+            "believes {:?} at {}",
+            dns.resolvers,
+            place(&dns.at)
+        ));
+    }
+    if policy.require_dpa {
+        line("requires agreements".to_owned());
+    }
     for one in &policy.rules {
         line(rule(one));
     }
@@ -75,6 +88,13 @@ fn peer(peer: &Peer) -> String {
         "except",
         Some(networks(&peer.except)).filter(|text| !text.is_empty()),
     );
+    let named = |names: &Vec<NamePattern>| join(names.iter().map(NamePattern::to_string));
+    part("fqdns", peer.fqdns.as_ref().map(named));
+    let providers = peer.providers.as_ref();
+    part(
+        "providers",
+        providers.map(|all| join(all.iter().map(|one| one.name.to_string()))),
+    );
     if peer.anycast {
         parts.push("anycast".to_owned());
     }
@@ -103,6 +123,36 @@ pub(crate) fn region(region: &Region) -> String {
         writeln!(out, "  {}", self::member(member)).expect("strings grow");
     }
     out
+}
+
+pub(crate) fn provider(provider: &Provider) -> String {
+    let mut out = format!("provider {}\n", provider.name);
+    for endpoint in &provider.endpoints {
+        writeln!(out, "  {}", self::endpoint(endpoint)).expect("strings grow");
+    }
+    if let Some(agreement) = &provider.agreement {
+        let ends = agreement.expires.map(|end| format!(" until {end}"));
+        let (status, ends) = (agreement.status, ends.unwrap_or_default());
+        let reference = agreement.reference.as_deref().unwrap_or_default();
+        writeln!(out, "  {status:?}{ends} {reference}").expect("strings grow");
+    }
+    out
+}
+
+fn endpoint(endpoint: &Endpoint) -> String {
+    let hosts = join(endpoint.hosts.iter().map(NamePattern::to_string));
+    let asns = join(endpoint.asns.iter().map(|asn| asn.0.to_string()));
+    let processing = endpoint.processing.as_ref();
+    let processing = processing.map_or_else(|| "somewhere".to_owned(), countries);
+    let checked = endpoint
+        .checked
+        .map_or_else(String::new, |day| day.to_string());
+    format!(
+        "hosts [{hosts}] cidrs [{}] asns [{asns}] in {processing}, checked {checked}: {} IF {}",
+        networks(&endpoint.cidrs),
+        endpoint.source.as_deref().unwrap_or_default(),
+        endpoint.residency.as_deref().unwrap_or_default()
+    )
 }
 
 fn member(member: &Member) -> String {

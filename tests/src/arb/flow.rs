@@ -1,6 +1,9 @@
 //! Flows that sit on the bounds of what a case names.
 
-use enforcer::{geo::GeoSet, policy::Policy};
+use enforcer::{
+    geo::GeoSet,
+    policy::{Cidr, Policy, Resolver},
+};
 use enforcer_common::{
     abi::{Addr, CgroupId, Hook, Nat64Prefix, Port, Ports, Proto},
     verdict::Flow,
@@ -109,15 +112,29 @@ impl Places {
             .iter()
             .flat_map(|policy| &policy.rules)
             .flat_map(|rule| &rule.peers);
-        for cidr in peers.flat_map(|peer| peer.cidrs.iter().flatten().chain(&peer.except)) {
-            let (first, last) = cidr.bounds();
-            if cidr.is_v4() {
-                places.v4.extend([first as u32, last as u32]);
-            } else {
-                places.v6.extend([first, last]);
+        for peer in peers {
+            let providers = peer.providers.iter().flatten();
+            let endpoints = providers.flat_map(|provider| &provider.endpoints);
+            let of_providers = endpoints.flat_map(|endpoint| &endpoint.cidrs);
+            let own = peer.cidrs.iter().flatten().chain(&peer.except);
+            own.chain(of_providers).for_each(|cidr| places.add(*cidr));
+        }
+        let dns = policies.iter().filter_map(|policy| policy.dns.as_ref());
+        for resolver in dns.flat_map(|dns| &dns.resolvers) {
+            if let Resolver::At(address) = resolver {
+                places.add(Cidr::host(*address));
             }
         }
         places
+    }
+
+    fn add(&mut self, cidr: Cidr) {
+        let (first, last) = cidr.bounds();
+        if cidr.is_v4() {
+            self.v4.extend([first as u32, last as u32]);
+        } else {
+            self.v6.extend([first, last]);
+        }
     }
 }
 

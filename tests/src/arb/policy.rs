@@ -11,7 +11,7 @@ use enforcer::{
 use enforcer_common::abi::{Port, Proto};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use super::{address::cidr, geo};
+use super::{address::cidr, geo, names};
 
 /// Where port ranges begin and end, and so what flows ask for.
 pub(super) const PORT_EDGES: [u16; 7] = [0, 1, 53, 443, 9000, 9010, 65535];
@@ -30,7 +30,9 @@ pub fn policies() -> impl Strategy<Value = Vec<Policy>> {
 pub fn policy() -> impl Strategy<Value = Policy> {
     let mode = prop_oneof![3 => Just(Mode::Enforce), 1 => Just(Mode::Audit)];
     let default = prop_oneof![2 => Just(Action::Deny), 1 => Just(Action::Allow)];
-    (vec(rule(), 0..5), mode, default).prop_map(|(mut rules, mode, default)| {
+    let dns = option::weighted(0.5, names::dns());
+    let parts = (vec(rule(), 0..5), mode, default, dns, any::<bool>());
+    parts.prop_map(|(mut rules, mode, default, dns, require_dpa)| {
         for (index, rule) in rules.iter_mut().enumerate() {
             rule.name = format!("rule-{index}").into();
         }
@@ -45,6 +47,8 @@ pub fn policy() -> impl Strategy<Value = Policy> {
             default,
             default_at: somewhere(),
             replies: Replies::Judge,
+            dns,
+            require_dpa,
             rules,
         }
     })
@@ -76,9 +80,11 @@ pub fn peer() -> impl Strategy<Value = Peer> {
         option::weighted(0.2, ranges),
         option::weighted(0.4, cidrs(1)),
         prop_oneof![2 => Just(vec![]), 1 => cidrs(0)],
+        option::weighted(0.3, names::patterns(1)),
+        option::weighted(0.2, names::providers()),
     )
         .prop_map(
-            |(regions, countries, anycast, asns, ranges, cidrs, except)| Peer {
+            |(regions, countries, anycast, asns, ranges, cidrs, except, fqdns, providers)| Peer {
                 at: somewhere(),
                 regions,
                 countries,
@@ -87,11 +93,13 @@ pub fn peer() -> impl Strategy<Value = Peer> {
                 ranges,
                 cidrs,
                 except,
+                fqdns,
+                providers,
             },
         )
 }
 
-fn cidrs(least: usize) -> impl Strategy<Value = Vec<Cidr>> {
+pub(super) fn cidrs(least: usize) -> impl Strategy<Value = Vec<Cidr>> {
     vec(cidr(), least..4)
 }
 
@@ -106,7 +114,7 @@ fn ports() -> impl Strategy<Value = PortSpec> {
     ]
 }
 
-fn somewhere() -> Position {
+pub(super) fn somewhere() -> Position {
     Position {
         file: Arc::from(Path::new("generated.yaml")),
         line: 1,

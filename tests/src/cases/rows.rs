@@ -20,12 +20,15 @@ pub struct Row {
     pub proto: Proto,
     /// Destination port.
     pub ports: Ports,
+    /// Names of the destination.
+    pub names: &'static [&'static str],
     /// The answer.
     pub expect: Expect,
 }
 
 const REGION: &[usize] = &[0];
 const OPEN: &[usize] = &[2];
+const NAMES: &[usize] = &[3];
 const P443: Ports = Ports::is(Port(443));
 
 const fn tcp(
@@ -52,7 +55,21 @@ const fn row(
         to,
         proto,
         ports,
+        names: &[],
         expect,
+    }
+}
+
+const fn named(
+    because: &'static str,
+    class: &'static [usize],
+    to: &'static str,
+    names: &'static [&'static str],
+    expect: Expect,
+) -> Row {
+    Row {
+        names,
+        ..tcp(because, class, to, expect)
     }
 }
 
@@ -150,4 +167,32 @@ pub const ROWS: &[Row] = &[
     tcp("audit would deny, another allows", &[0, 1], "3.64.0.1", WouldDeny("watch/no-64500")),
     tcp("enforce beats audit", &[1, 0], "5.0.0.1", Deny("region/default")),
     tcp("audit allows", &[1, 2], "6.6.6.6", Allow("watch/default")),
+    // Names.
+    named("a name", NAMES, "8.8.8.8", &["only.test"], Allow("names/exact")),
+    named("case does not matter", NAMES, "8.8.8.8", &["ONLY.Test"], Allow("names/exact")),
+    named("any name suffices", NAMES, "8.8.8.8", &["other.test", "only.test"], Allow("names/exact")),
+    named("below an exact name", NAMES, "8.8.8.8", &["x.only.test"], Deny("names/default")),
+    tcp("no name", NAMES, "8.8.8.8", Deny("names/default")),
+    named("below a wildcard", NAMES, "3.64.0.1", &["x.a.test"], Allow("names/below")),
+    named("deeper below a wildcard", NAMES, "3.64.0.1", &["z.y.x.a.test"], Allow("names/below")),
+    named("the wildcard's own suffix", NAMES, "3.64.0.1", &["a.test"], Deny("names/default")),
+    named("the end of a label is no suffix", NAMES, "3.64.0.1", &["x.ba.test"], Deny("names/default")),
+    named("the name and not the region", NAMES, "5.0.0.1", &["x.a.test"], Deny("names/default")),
+    named("a deny by any name", NAMES, "3.64.0.1", &["x.a.test", "bad.test"], Deny("names/no-bad")),
+    named("inside NAT64", NAMES, "64:ff9b::3.64.0.1", &["x.a.test"], Allow("names/below")),
+    row("a resolver may be asked", NAMES, "10.0.0.53", Proto::UDP, Ports::is(Port(53)), Allow("names/dns.resolvers")),
+    row("on port 53 alone", NAMES, "10.0.0.53", Proto::UDP, P443, Deny("names/default")),
+    // Providers.
+    named("processes in the region, edge elsewhere", NAMES, "5.0.0.1", &["eu.ai.test"], Allow("names/models")),
+    named("processes elsewhere, edge in the region", NAMES, "3.64.0.1", &["us.ai.test"], Deny("names/default")),
+    named("does not say where", NAMES, "3.64.0.1", &["any.ai.test"], Deny("names/default")),
+    tcp("a network of the provider", NAMES, "6.6.6.1", Allow("names/models")),
+    tcp("after that network", NAMES, "6.6.7.0", Deny("names/default")),
+    named("no agreement: no later rule allows", NAMES, "3.64.0.1", &["lapsed.test"], Deny("names/models")),
+    // Names and several policies.
+    named("audit by name", &[4], "8.8.8.8", &["x.test"], WouldDeny("watch-names/tests")),
+    named("audit by name, no name", &[4], "8.8.8.8", &[], Allow("watch-names/default")),
+    named("allowed by one, watched by another", &[3, 4], "8.8.8.8", &["only.test"], WouldDeny("watch-names/tests")),
+    named("enforce beats audit by name", &[4, 3], "8.8.8.8", &["x.test"], Deny("names/default")),
+    named("a name here, a region there", &[0, 3], "3.64.0.1", &["only.test"], Allow("region/in-region")),
 ];

@@ -56,10 +56,22 @@ impl EventFile {
     /// # Errors
     /// That does not happen for ten seconds.
     pub fn wait_until(&self, enough: impl Fn(&[Value]) -> bool) -> anyhow::Result<Vec<Value>> {
+        self.wait_for(Duration::from_secs(10), enough)
+    }
+
+    /// The same, for what takes longer.
+    ///
+    /// # Errors
+    /// That does not happen for so long.
+    pub fn wait_for(
+        &self,
+        longest: Duration,
+        enough: impl Fn(&[Value]) -> bool,
+    ) -> anyhow::Result<Vec<Value>> {
         let changes = Inotify::init(InitFlags::IN_NONBLOCK)?;
         let directory = self.0.parent().context("a file is in a directory")?;
         changes.add_watch(directory, AddWatchFlags::IN_MODIFY)?;
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + longest;
         loop {
             let events = self.read()?;
             if enough(&events) {

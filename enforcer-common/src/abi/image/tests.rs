@@ -1,5 +1,8 @@
-use super::{Atom, MatrixEntry, Node, Outcome, Ports, Proto, RuleId, Segment};
-use crate::abi::Port;
+use super::{
+    Atom, CLASS_SLOTS, Chain, ClassEntry, ImageHeader, MatrixEntry, Node, Outcome, Ports, Proto,
+    RuleId, Segment,
+};
+use crate::abi::{ClassId, Port};
 
 #[test]
 fn nodes_survive_packing() {
@@ -38,6 +41,10 @@ fn matrix_entries_survive_packing() {
             offset: u16::MAX,
             steps: 15,
         },
+        MatrixEntry::Chain(Chain {
+            page: 255,
+            offset: u16::MAX,
+        }),
     ] {
         assert_eq!(MatrixEntry::unpack(entry.pack()), entry);
     }
@@ -55,4 +62,11 @@ fn segments_sort_by_protocol_then_port() {
     ];
     assert!(keys.is_sorted());
     assert!(keys.iter().all(|&key| key < Segment::KEYS));
+}
+
+#[test]
+fn classes_have_room_before_the_fences() {
+    let last = ClassEntry::place(ClassId(CLASS_SLOTS - 1));
+    assert!(last + ClassEntry::WORDS <= ImageHeader::FENCES);
+    assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= ImageHeader::NAME_INDEX);
 }

@@ -1,22 +1,53 @@
 //! `enforcer policy check`.
 
+mod junit;
+mod report;
+mod sarif;
+
 use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    time::SystemTime,
 };
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use jiff::Timestamp;
 
-use crate::policy::{Color, Diagnostic, Diagnostics, Finding, load};
+use self::report::{Checked, Outcome};
+use crate::{
+    daemon::agreement::AgreementName,
+    declared,
+    geo::GeoSet,
+    policy::{Color, Loaded, Minute, load_with_flows_at},
+};
 
-/// `enforcer policy check`. Exits with 0 when all is well and with 1 when something was found.
+/// `enforcer policy check`. Exits with 0 when all is well, with 1 when something was found, and
+/// with 2 when it could not be checked.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exits with 0 when all is well, with 1 when something was found, and with 2 when it was called wrongly
+or a database cannot be read. Every finding has a code: docs/policy-reference.md explains each.
+
+Examples:
+  enforcer policy check policies/
+  enforcer policy check policies/ --flows flows.yaml --geo city.mmdb --geo country.mmdb
+  enforcer policy check policies/ --strict --format sarif > enforcer.sarif")]
 pub struct CheckArgs {
     /// Policy files, and directories of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Declared flows (kind DataFlow) to compare with the policies, besides those in PATH; a file or
+    /// directory, repeat for several
+    #[arg(long, value_name = "FILE")]
+    flows: Vec<PathBuf>,
+    /// Judge declared flows with this MaxMind DB file instead of the built-in database; repeat for
+    /// several
+    #[arg(long, value_name = "FILE")]
+    geo: Vec<PathBuf>,
+    /// How several databases are combined
+    #[arg(long, value_enum, default_value_t)]
+    agreement: AgreementName,
     /// How findings are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -33,27 +64,34 @@ pub enum Format {
     Human,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for the test reports of CI systems
+    Junit,
 }
 
-/// The answer as `--format json` writes it.
-#[derive(Serialize)]
-struct Report {
-    ok: bool,
-    #[serde(flatten)]
-    checked: Option<Checked>,
-    findings: Vec<Finding>,
-}
+/// Status of a check that could not be made.
+const NOT_CHECKED: u8 = 2;
 
-/// Checks policies and regions, and writes what was found to standard output.
+/// Checks policies, regions and declared flows, and writes what was found to standard output.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// The policies are more than an image can hold, or standard output cannot be written.
 pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let outcome = Outcome::of(args);
+    let geo = match databases(args) {
+        Ok(geo) => geo,
+        Err(error) => {
+            eprintln!("enforcer: {error:#}");
+            return Ok(ExitCode::from(NOT_CHECKED));
+        }
+    };
+    let outcome = outcome(args, geo)?;
     let mut out = io::stdout().lock();
     match args.format {
         Format::Human => outcome.write_human(&mut out, color(io::stdout().is_terminal()))?,
         Format::Json => outcome.write_json(&mut out)?,
+        Format::Sarif => sarif::write(&outcome, &mut out)?,
+        Format::Junit => junit::write(&outcome, &mut out)?,
     }
     out.flush()?;
     Ok(if outcome.ok {
@@ -63,64 +101,54 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// How many documents there are. Not known when one of them cannot be read.
-#[derive(Clone, Copy, Serialize)]
-struct Checked {
-    policies: usize,
-    regions: usize,
+/// The databases that were named. Those built in are opened where a flow asks for them.
+fn databases(args: &CheckArgs) -> anyhow::Result<Option<GeoSet>> {
+    if args.geo.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(GeoSet::open(&args.geo, args.agreement.into())?))
 }
 
-struct Outcome {
-    ok: bool,
-    checked: Option<Checked>,
-    findings: Diagnostics,
+fn outcome(args: &CheckArgs, geo: Option<GeoSet>) -> anyhow::Result<Outcome> {
+    let now = Minute::of(Timestamp::now());
+    let mut loaded = match load_with_flows_at(&args.paths, &args.flows, now) {
+        Ok(loaded) => loaded,
+        Err(findings) => return Ok(Outcome::broken(findings)),
+    };
+    judge(args, &mut loaded, geo, now)?;
+    let checked = Checked {
+        policies: loaded.policies.len(),
+        regions: loaded.region_documents,
+        providers: loaded.provider_documents,
+        flows: loaded.flows.len(),
+    };
+    Ok(Outcome::read(checked, loaded.warnings, args.strict))
 }
 
-impl Outcome {
-    fn of(args: &CheckArgs) -> Self {
-        match load(&args.paths) {
-            Ok(loaded) => Self {
-                ok: loaded.warnings.is_empty() || !args.strict,
-                checked: Some(Checked {
-                    policies: loaded.policies.len(),
-                    regions: loaded.region_documents,
-                }),
-                findings: loaded.warnings,
-            },
-            Err(findings) => Self {
-                ok: false,
-                checked: None,
-                findings,
-            },
-        }
+/// Compares the declared flows with the policies, and sees whether those fit an image.
+fn judge(
+    args: &CheckArgs,
+    loaded: &mut Loaded,
+    geo: Option<GeoSet>,
+    now: Minute,
+) -> anyhow::Result<()> {
+    if loaded.flows.is_empty() && geo.is_none() {
+        return Ok(());
     }
-
-    fn write_human(&self, out: &mut impl Write, color: Color) -> io::Result<()> {
-        if !self.findings.is_empty() {
-            writeln!(out, "{}", self.findings.render(color))?;
-        }
-        if let (true, Some(checked)) = (self.ok, self.checked) {
-            let policies = counted(checked.policies, "policy", "policies");
-            let regions = counted(checked.regions, "region", "regions");
-            writeln!(out, "{policies}, {regions}: ok")?;
-        }
-        Ok(())
+    let geo = match geo {
+        Some(geo) => geo,
+        None => GeoSet::open(&[], args.agreement.into())?,
+    };
+    for warning in geo.warnings(SystemTime::now()) {
+        eprintln!("enforcer: warning: {warning}");
     }
-
-    fn write_json(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        let report = Report {
-            ok: self.ok,
-            checked: self.checked,
-            findings: self.findings.iter().map(Diagnostic::finding).collect(),
-        };
-        serde_json::to_writer_pretty(&mut *out, &report)?;
-        writeln!(out)?;
-        Ok(())
+    if loaded.flows.is_empty() {
+        declared::fit(&loaded.policies, &geo, now)?;
+    } else {
+        let findings = declared::findings(loaded, &geo, now)?;
+        loaded.warnings.extend(findings);
     }
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+    Ok(())
 }
 
 /// Colours only where somebody sees them, and who sets `NO_COLOR` wants none (no-color.org).
@@ -134,85 +162,4 @@ pub(super) fn color(terminal: bool) -> Color {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, path::Path};
-
-    use clap::Parser;
-
-    use super::{CheckArgs, Outcome};
-    use crate::policy::Color;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: CheckArgs,
-    }
-
-    const REGION: &str = "{apiVersion: enforcer.dev/v1alpha1, kind: Region, \
-        metadata: {name: home}, spec: {members: [{countries: [DE]}]}}";
-    const LAX: &str = "{apiVersion: enforcer.dev/v1alpha1, kind: EgressPolicy, \
-        metadata: {name: lax}, spec: {selector: [{exec: true}], \
-        rules: [{name: all, action: allow}]}}";
-
-    fn outcome(directory: &Path, flags: &[&str]) -> Outcome {
-        let path = directory.to_str().expect("a plain path");
-        let words = ["check", path].into_iter().chain(flags.iter().copied());
-        Outcome::of(&Line::parse_from(words).args)
-    }
-
-    fn human(outcome: &Outcome) -> String {
-        let mut out = Vec::new();
-        outcome
-            .write_human(&mut out, Color::Never)
-            .expect("vectors grow");
-        String::from_utf8(out).expect("text")
-    }
-
-    fn json(outcome: &Outcome) -> serde_json::Value {
-        let mut out = Vec::new();
-        outcome.write_json(&mut out).expect("vectors grow");
-        serde_json::from_slice(&out).expect("JSON")
-    }
-
-    #[test]
-    fn says_what_was_checked() {
-        let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("home.yaml"), REGION).expect("a file");
-        let outcome = outcome(directory.path(), &[]);
-        assert!(outcome.ok);
-        assert_eq!(human(&outcome), "0 policies, 1 region: ok\n");
-        assert_eq!(json(&outcome)["regions"], 1);
-    }
-
-    #[test]
-    fn warnings_fail_only_strict_checks() {
-        let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("lax.yaml"), LAX).expect("a file");
-        let lenient = outcome(directory.path(), &[]);
-        assert!(lenient.ok);
-        assert!(human(&lenient).ends_with("1 warning\n1 policy, 0 regions: ok\n"));
-        let strict = outcome(directory.path(), &["--strict"]);
-        assert!(!strict.ok);
-        assert!(human(&strict).ends_with("1 warning\n"));
-    }
-
-    #[test]
-    fn errors_are_listed_for_machines() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let broken = LAX.replace("allow", "alow");
-        let column = broken.find("alow").expect("it is there") + 1;
-        fs::write(directory.path().join("lax.yaml"), broken).expect("a file");
-        let outcome = outcome(directory.path(), &["--format", "json"]);
-        assert!(!outcome.ok);
-        let report = json(&outcome);
-        assert_eq!(report["ok"], false);
-        assert_eq!(report["policies"], serde_json::Value::Null);
-        let finding = &report["findings"][0];
-        assert_eq!(finding["code"], "unknown-value");
-        assert_eq!(finding["severity"], "error");
-        assert_eq!(finding["help"], "did you mean `allow`?");
-        assert_eq!(finding["line"], 1);
-        assert_eq!(finding["column"], column);
-        assert_eq!(finding["endColumn"], column + "alow".len());
-    }
-}
+mod tests;

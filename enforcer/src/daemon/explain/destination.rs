@@ -8,12 +8,15 @@ use std::{
 
 use enforcer_common::{
     abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    names::{NameKey, Seed},
     verdict::Flow,
 };
 
-/// `ADDR[:PORT[/PROTO]]` or `ADDR/PROTO`. Port and protocol are 443/tcp unless given.
+/// `[NAME@]ADDR[:PORT[/PROTO]]` or `[NAME@]ADDR/PROTO`. Port and protocol are 443/tcp unless given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
+    /// A name that the address is taken to have.
+    name: Option<String>,
     address: IpAddr,
     service: Service,
 }
@@ -43,6 +46,9 @@ pub enum DestinationError {
     /// A name where only an address will do.
     #[error("`{0}` is not an address")]
     NotAnAddress(String),
+    /// Not a name before the `@`.
+    #[error("`{0}` is not a name: write NAME@ADDR, as in api.example.com@192.0.2.1:443/tcp")]
+    NotAName(String),
     /// Not a port.
     #[error("`{0}` is not a port: 0 to 65535")]
     Port(String),
@@ -113,10 +119,18 @@ impl FromStr for Destination {
     type Err = DestinationError;
 
     fn from_str(text: &str) -> Result<Self, DestinationError> {
+        let (name, text) = match text.split_once('@') {
+            Some((name, rest)) => (Some(name), rest),
+            None => (None, text),
+        };
         let (host, service) = split(text)?;
         let not_an_address = |_| DestinationError::NotAnAddress(host.to_owned());
         let address = host.parse().map_err(not_an_address)?;
-        Ok(Self { address, service })
+        let destination = Self::new(address, service);
+        match name {
+            Some(name) => destination.named(name),
+            None => Ok(destination),
+        }
     }
 }
 
@@ -156,7 +170,30 @@ impl Destination {
     /// What is asked of an address.
     #[must_use]
     pub fn new(address: IpAddr, service: Service) -> Self {
-        Self { address, service }
+        Self {
+            name: None,
+            address,
+            service,
+        }
+    }
+
+    /// The same for an address that is taken to have this name.
+    ///
+    /// # Errors
+    /// It cannot be a name in a DNS message.
+    pub fn named(mut self, name: &str) -> Result<Self, DestinationError> {
+        // Whether it is a name does not depend on the seed.
+        if NameKey::of_text(name, &Seed([0; 2])).is_none() {
+            return Err(DestinationError::NotAName(name.to_owned()));
+        }
+        self.name = Some(name.to_owned());
+        Ok(self)
+    }
+
+    /// Names that the address is taken to have.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.name.as_deref().into_iter().collect()
     }
 
     /// The flow that goes there, of nobody yet.
@@ -176,6 +213,9 @@ impl Destination {
 /// As [`Destination::from_str`] takes it.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{name}@")?;
+        }
         match self.service.ports.port() {
             Some(port) => write!(f, "{}", SocketAddr::new(self.address, port.0))?,
             None => write!(f, "{}", self.address)?,
@@ -200,6 +240,12 @@ mod tests {
             ("[2001:db8::1]:53/udp", "[2001:db8::1]:53/udp", Proto::UDP),
             ("[2001:db8::1]/icmp", "2001:db8::1/icmp", Proto::ICMPV6),
             ("::ffff:8.8.8.8/icmp", "::ffff:8.8.8.8/icmp", Proto::ICMP),
+            ("a.example@8.8.8.8", "a.example@8.8.8.8:443/tcp", Proto::TCP),
+            (
+                "a.example@[2001:db8::1]:53/udp",
+                "a.example@[2001:db8::1]:53/udp",
+                Proto::UDP,
+            ),
         ];
         for (written, said, proto) in cases {
             let destination: Destination = written.parse().expect(written);
@@ -215,6 +261,10 @@ mod tests {
     fn what_is_no_destination() {
         let error = |text: &str| text.parse::<Destination>().expect_err(text);
         assert_eq!(error(":443"), DestinationError::NoHost);
+        assert_eq!(
+            error("a..example@8.8.8.8"),
+            DestinationError::NotAName("a..example".into())
+        );
         assert_eq!(
             error("a.example:443/tcp"),
             DestinationError::NotAnAddress("a.example".into())

@@ -33,7 +33,10 @@ pub(in crate::daemon) fn of_workload(
     let (workload, tag) = tagged.unzip();
     let explain = |to: &String| {
         let to: Destination = to.parse()?;
-        let decision = image.decide_tagged(tag, clock::boottime_ns(), &to.flow());
+        let (flow, now) = (to.flow(), clock::boottime_ns());
+        let names = to.names().into_iter();
+        let names: Vec<_> = names.filter_map(|name| image.name_key(name)).collect();
+        let decision = image.decide_tagged(tag, now, &flow, &names);
         Ok(Explanation {
             workload: workload.clone(),
             ..explanation(&to, &decision, image, geo)

@@ -33,6 +33,17 @@ pub enum DaemonEvent {
         /// One message each, with file, line, field and fix.
         diagnostics: Vec<String>,
     },
+    /// An agreement that a policy requires ended, and the provider is denied from now on.
+    AgreementEnded {
+        /// The provider.
+        provider: Arc<str>,
+        /// The policy.
+        policy: Arc<str>,
+        /// Where the agreement is filed.
+        reference: Option<Arc<str>>,
+        /// Number of the image that denies it.
+        generation: u64,
+    },
     /// A geo database is older than it should be.
     DatabaseOld {
         /// Its name.
@@ -67,7 +78,9 @@ impl DaemonEvent {
                 Severity::Informational
             }
             Self::Stopped => Severity::Low,
-            Self::DatabaseOld { .. } | Self::EventsLost { .. } => Severity::Medium,
+            Self::DatabaseOld { .. } | Self::EventsLost { .. } | Self::AgreementEnded { .. } => {
+                Severity::Medium
+            }
             Self::Detached | Self::PoliciesRejected { .. } | Self::Faults { .. } => Severity::High,
         }
     }

@@ -151,7 +151,7 @@ fn explain(address: &str) -> String {
     } else if address.contains('-') && !has_letters {
         "write a range of addresses as one or more networks"
     } else if address.contains('.') && has_letters && !address.contains(':') {
-        "names are not enforced by this version: write addresses"
+        "that is a name: write it in `fqdns`"
     } else {
         "write an address such as `192.0.2.1`, or a network such as `10.0.0.0/8` or `2001:db8::/32`"
     };

@@ -15,14 +15,16 @@ const API_VERSION: &str = "enforcer.dev/v1alpha1";
 pub(in crate::policy) enum Kind {
     EgressPolicy,
     Region,
+    Provider,
+    DataFlow,
 }
 
-const KINDS: [(&str, Kind); 2] = [
+const KINDS: [(&str, Kind); 4] = [
     ("EgressPolicy", Kind::EgressPolicy),
     ("Region", Kind::Region),
+    ("Provider", Kind::Provider),
+    ("DataFlow", Kind::DataFlow),
 ];
-
-const LATER_KINDS: [&str; 2] = ["Provider", "DataFlow"];
 
 /// A document whose head is in order.
 pub(in crate::policy) struct Document<'n> {
@@ -75,18 +77,14 @@ fn kind(reader: &mut Reader<'_>, node: &Node) -> Option<Kind> {
     if let Some(&(_, kind)) = KINDS.iter().find(|(name, _)| *name == text) {
         return Some(kind);
     }
-    if LATER_KINDS.contains(&text) {
-        let message = format!("this version does not enforce documents of kind `{text}`");
-        reader
-            .report(Code::NotEnforced, node.span, message)
-            .help("remove the document, or use a version that enforces it");
-        return None;
-    }
     let message = format!("`{text}` is not a kind of document");
     let diagnostic = reader.report(Code::UnknownValue, node.span, message);
     match closest(text, KINDS.iter().map(|&(name, _)| name)) {
         Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
-        None => diagnostic.help("one of: EgressPolicy, Region"),
+        None => {
+            let names = KINDS.map(|(name, _)| name).join(", ");
+            diagnostic.help(format!("one of: {names}"))
+        }
     };
     None
 }

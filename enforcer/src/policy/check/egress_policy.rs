@@ -1,7 +1,9 @@
-use super::{Document, lint, rule, selector};
+use super::{Document, dns, lint, rule, selector};
 use crate::policy::{
+    Minute,
     diagnostic::Diagnostics,
     model::{Action, Mode, Policy, PolicyName, Replies},
+    provider::Providers,
     read::Reader,
     region::Regions,
     source::Node,
@@ -11,10 +13,23 @@ pub(super) const ACTIONS: [(&str, Action); 2] = [("allow", Action::Allow), ("den
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("audit", Mode::Audit)];
 const REPLIES: [(&str, Replies); 2] = [("allow", Replies::Allow), ("judge", Replies::Judge)];
 
+const REQUIRE_DPA: [(&str, bool); 2] = [("true", true), ("false", false)];
+
+/// What peers can name, and what the policy around them says of that.
+pub(super) struct Catalogue<'a> {
+    pub(super) regions: &'a Regions,
+    pub(super) providers: &'a Providers,
+    pub(super) now: Minute,
+    pub(super) has_resolvers: bool,
+    pub(super) require_dpa: bool,
+}
+
 /// Reads the `spec` of an `EgressPolicy`. What it returns is only right if it reported no error.
 pub(in crate::policy) fn egress_policy(
     document: &Document<'_>,
     regions: &Regions,
+    providers: &Providers,
+    now: Minute,
     diagnostics: &mut Diagnostics,
 ) -> Option<Policy> {
     let errors = diagnostics.errors();
@@ -32,13 +47,23 @@ pub(in crate::policy) fn egress_policy(
     let default = fields.take("default");
     let replies = fields.take("replies");
     let rules = fields.take("rules");
-    for later in ["dns", "tag", "requireDpa"] {
-        reader.refuse(&mut fields, later);
-    }
+    let dns = fields.take("dns");
+    let require_dpa = fields.take("requireDpa");
+    reader.refuse(&mut fields, "tag");
     reader.finish(fields);
+    let require_dpa = require_dpa
+        .and_then(|node| reader.choice(node, "`requireDpa`", &REQUIRE_DPA))
+        .unwrap_or(false);
+    let catalogue = Catalogue {
+        regions,
+        providers,
+        now,
+        has_resolvers: dns.is_some(),
+        require_dpa,
+    };
 
     let default_at = default.unwrap_or(document.spec).span.start;
-    let rules = rules.map_or_else(Vec::new, |node| rule::rules(&mut reader, node, regions));
+    let rules = rules.map_or_else(Vec::new, |node| rule::rules(&mut reader, node, &catalogue));
     let mut policy = Policy {
         name: PolicyName(document.name.into()),
         at: source.position(document.name_span.start),
@@ -58,6 +83,8 @@ pub(in crate::policy) fn egress_policy(
         replies: replies
             .and_then(|node| reader.choice(node, "`replies`", &REPLIES))
             .unwrap_or_default(),
+        dns: dns.and_then(|node| dns::dns(&mut reader, node)),
+        require_dpa,
         rules: Vec::new(),
     };
     // A rule with a peer that could not be read looks wider than it is.
@@ -68,7 +95,11 @@ pub(in crate::policy) fn egress_policy(
     Some(policy)
 }
 
-fn texts(reader: &mut Reader<'_>, node: Option<&Node>, what: &'static str) -> Vec<String> {
+pub(super) fn texts(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    what: &'static str,
+) -> Vec<String> {
     let Some(node) = node else {
         return Vec::new();
     };

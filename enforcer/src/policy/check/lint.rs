@@ -59,6 +59,8 @@ fn same(one: &Peer, other: &Peer) -> bool {
         ranges,
         cidrs,
         except,
+        fqdns,
+        providers,
     } = one;
     *regions == other.regions
         && *countries == other.countries
@@ -67,6 +69,8 @@ fn same(one: &Peer, other: &Peer) -> bool {
         && *ranges == other.ranges
         && *cidrs == other.cidrs
         && *except == other.except
+        && *fqdns == other.fqdns
+        && *providers == other.providers
 }
 
 fn includes(outer: &PortSpec, inner: &PortSpec) -> bool {

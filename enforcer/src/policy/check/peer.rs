@@ -1,9 +1,12 @@
-use super::{cidr, country};
+use std::sync::Arc;
+
+use super::{cidr, country, egress_policy::Catalogue, host};
 use crate::{
     geo::{Asn, CountrySet, SpecialRange},
     policy::{
         diagnostic::Code,
         model::{Cidr, Peer},
+        provider::{Provider, Providers},
         read::{Reader, closest},
         region::Regions,
         source::{Node, Span, Value},
@@ -11,7 +14,11 @@ use crate::{
 };
 
 /// Reads one element of `peers`.
-pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> Option<Peer> {
+pub(super) fn peer(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    catalogue: &Catalogue<'_>,
+) -> Option<Peer> {
     let errors = reader.diagnostics.errors();
     let mut fields = reader.fields(node, "a peer")?;
     let region_names = fields.take("regions");
@@ -21,11 +28,19 @@ pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> O
     let ranges = fields.take("ranges");
     let cidrs = fields.take("cidrs");
     let except = fields.take("except");
-    for later in ["fqdns", "providers", "requireDpa"] {
-        reader.refuse(&mut fields, later);
-    }
+    let fqdns = fields.take("fqdns");
+    let providers = fields.take("providers");
     reader.finish(fields);
-    let places = [region_names, countries, asns, ranges, cidrs, except];
+    let places = [
+        region_names,
+        countries,
+        asns,
+        ranges,
+        cidrs,
+        except,
+        fqdns,
+        providers,
+    ];
     if reader.diagnostics.errors() == errors && places.iter().all(Option::is_none) {
         reader
             .report(Code::MissingField, node.span, "a peer names no addresses")
@@ -34,16 +49,26 @@ pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> O
 
     let peer = Peer {
         at: reader.source.position(node.span.start),
-        regions: region_names.map(|node| region_set(reader, node, regions)),
+        regions: region_names.map(|node| region_set(reader, node, catalogue.regions)),
         countries: countries.map(|node| country_set(reader, node)),
         anycast: anycast
             .and_then(|node| reader.choice(node, "`anycast`", &[("allow", true), ("deny", false)]))
             .unwrap_or(false),
-        asns: asns.map(|node| each(reader, node, "`asns`", asn)),
+        asns: asns.map(|node| self::asns(reader, node)),
         ranges: ranges.map(|node| each(reader, node, "`ranges`", range)),
         cidrs: cidrs.map(|node| cidr::cidrs(reader, node, "`cidrs`")),
         except: except.map_or_else(Vec::new, |node| cidr::cidrs(reader, node, "`except`")),
+        fqdns: fqdns.map(|node| host::hosts(reader, node, "`fqdns`")),
+        providers: providers.map(|node| named_providers(reader, node, catalogue)),
     };
+    if let (Some(node), false) = (fqdns.or(providers), catalogue.has_resolvers)
+        && (fqdns.is_some() || peer.providers.iter().flatten().any(|it| it.has_hosts()))
+    {
+        let message = "names need a resolver whose answers count, and the policy has none";
+        reader
+            .report(Code::NoResolvers, node.span, message)
+            .help("add `dns: {resolvers: [cluster-dns]}` to `spec`, or the addresses of resolvers");
+    }
     if let (Some(node), None, None) = (anycast, region_names, countries) {
         let message = "`anycast` has no meaning without `regions` or `countries`";
         reader
@@ -60,7 +85,29 @@ pub(super) fn peer(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> O
     Some(peer)
 }
 
-fn region_set(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> CountrySet {
+fn named_providers(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    catalogue: &Catalogue<'_>,
+) -> Vec<Arc<Provider>> {
+    let mut found = Vec::new();
+    for item in reader.list(node, "`providers`") {
+        let Some(provider) = provider(reader, item, "`providers`", catalogue.providers) else {
+            continue;
+        };
+        if catalogue.require_dpa
+            && let Some(notice) = provider.notice(catalogue.now)
+        {
+            reader
+                .report(Code::AgreementValidity, item.span, notice)
+                .help("write a `Provider` document of this name with its `dpa`");
+        }
+        found.push(provider);
+    }
+    found
+}
+
+pub(super) fn region_set(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> CountrySet {
     let mut set = CountrySet::default();
     for item in reader.list(node, "`regions`") {
         let Some(name) = reader.text(item, "`regions`") else {
@@ -90,10 +137,14 @@ fn region_set(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> Countr
     set
 }
 
-fn country_set(reader: &mut Reader<'_>, node: &Node) -> CountrySet {
+pub(super) fn country_set(reader: &mut Reader<'_>, node: &Node) -> CountrySet {
     each(reader, node, "`countries`", country::country)
         .into_iter()
         .collect()
+}
+
+pub(super) fn asns(reader: &mut Reader<'_>, node: &Node) -> Vec<Asn> {
+    each(reader, node, "`asns`", asn)
 }
 
 fn each<T>(
@@ -169,6 +220,9 @@ fn overlap(one: Cidr, other: Cidr) -> bool {
 
 /// Reports a peer whose fields exclude each other: they are ANDed, which is easily forgotten.
 fn impossible(reader: &mut Reader<'_>, span: Span, peer: &Peer) {
+    if let Some(providers) = &peer.providers {
+        return never_processed(reader, span, peer, providers);
+    }
     let (places, why) = match (peer.regions, peer.countries) {
         (Some(regions), Some(countries)) => {
             let both = countries.iter().filter(|&one| regions.contains(one));
@@ -191,4 +245,46 @@ fn impossible(reader: &mut Reader<'_>, span: Span, peer: &Peer) {
     reader
         .report(Code::NeverMatches, span, message)
         .help("all fields of a peer must hold; to match either, write two peers");
+}
+
+/// The provider that a node names.
+pub(super) fn provider(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    providers: &Providers,
+) -> Option<Arc<Provider>> {
+    let name = reader.text(node, what)?;
+    let known = providers.get(name);
+    if known.is_none() {
+        let message = format!("there is no provider `{name}`");
+        let diagnostic = reader.report(Code::UnknownProvider, node.span, message);
+        if let Some(name) = closest(name, providers.names()) {
+            diagnostic.help(format!("did you mean `{name}`?"));
+        } else {
+            let names = providers.names().collect::<Vec<_>>().join(", ");
+            diagnostic.help(format!("providers: {names}"));
+        }
+    }
+    known.cloned()
+}
+
+/// Reports a peer none of whose providers says that it processes inside the regions.
+fn never_processed(reader: &mut Reader<'_>, span: Span, peer: &Peer, providers: &[Arc<Provider>]) {
+    let within = |provider: &Arc<Provider>| {
+        let mut endpoints = provider.endpoints.iter();
+        endpoints.any(|endpoint| peer.admits_processing_at(endpoint))
+    };
+    if !providers.iter().any(within) {
+        let message = "no endpoint of its `providers` is said to process only there";
+        reader
+            .report(
+                Code::NeverMatches,
+                span,
+                format!("nothing matches this peer: {message}"),
+            )
+            .help(
+                "`regions` and `countries` of a peer with `providers` are about where they process",
+            );
+    }
 }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use enforcer_common::abi::{Port, Proto};
 
 use crate::policy::{
@@ -69,6 +71,23 @@ fn parse(text: &str) -> Result<Vec<PortSpec>, String> {
         proto,
         ports: Some(ports),
     }])
+}
+
+/// As [`parse`] takes it; both protocols of `icmp` by that name.
+impl fmt::Display for PortSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ports {
+            None => {}
+            Some((first, last)) if first == last => write!(f, "{}/", first.0)?,
+            Some((first, last)) => write!(f, "{}-{}/", first.0, last.0)?,
+        }
+        let name = PROTOCOLS.iter().find(|&&(_, proto)| proto == self.proto);
+        match (name, self.proto) {
+            (Some((name, _)), _) => f.write_str(name),
+            (None, Proto::ICMP | Proto::ICMPV6) => f.write_str("icmp"),
+            (None, Proto(number)) => write!(f, "proto/{number}"),
+        }
+    }
 }
 
 fn names() -> impl Iterator<Item = &'static str> {

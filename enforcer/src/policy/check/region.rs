@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
-use super::{Document, country};
+use super::{Document, country, date::date};
 use crate::policy::{
     diagnostic::{Code, Diagnostics},
     read::Reader,
@@ -85,19 +83,4 @@ fn group(reader: &mut Reader<'_>, node: &Node, members: &mut Vec<Member>) {
             checked,
         });
     }
-}
-
-fn date(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Date> {
-    let text = reader.text(node, what)?;
-    // The parser of dates takes more forms of ISO 8601 than a reader would expect.
-    let date = Some(text)
-        .filter(|text| text.len() == "2026-11-22".len())
-        .and_then(|text| text.parse().ok());
-    if date.is_none() {
-        let message = format!("`{text}` is not a date");
-        reader
-            .report(Code::InvalidDate, node.span, message)
-            .help("write year, month and day: `2026-11-22`");
-    }
-    date
 }

@@ -1,11 +1,13 @@
 use std::collections::HashMap;
 
-use super::{egress_policy::ACTIONS, peer, port};
+use super::{
+    egress_policy::{ACTIONS, Catalogue},
+    peer, port,
+};
 use crate::policy::{
     diagnostic::Code,
     model::{Action, Rule},
     read::Reader,
-    region::Regions,
     source::{Node, Span},
 };
 
@@ -16,11 +18,15 @@ pub(super) struct ReadRule {
 }
 
 /// Reads `rules`.
-pub(super) fn rules(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> Vec<ReadRule> {
+pub(super) fn rules(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    catalogue: &Catalogue<'_>,
+) -> Vec<ReadRule> {
     let mut rules = Vec::new();
     let mut names: HashMap<&str, Span> = HashMap::new();
     for item in reader.possibly_empty_list(node, "`rules`") {
-        rules.extend(rule(reader, item, regions, &mut names));
+        rules.extend(rule(reader, item, catalogue, &mut names));
     }
     rules
 }
@@ -28,7 +34,7 @@ pub(super) fn rules(reader: &mut Reader<'_>, node: &Node, regions: &Regions) -> 
 fn rule<'n>(
     reader: &mut Reader<'_>,
     node: &'n Node,
-    regions: &Regions,
+    catalogue: &Catalogue<'_>,
     names: &mut HashMap<&'n str, Span>,
 ) -> Option<ReadRule> {
     let mut fields = reader.fields(node, "a rule")?;
@@ -64,7 +70,7 @@ fn rule<'n>(
     };
     if let Some(peers) = peers {
         for item in reader.possibly_empty_list(peers, "`peers`") {
-            rule.peers.extend(peer::peer(reader, item, regions));
+            rule.peers.extend(peer::peer(reader, item, catalogue));
         }
     }
     if let Some(ports) = ports {

@@ -45,8 +45,10 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
             }
         }
     }
-    if let Some(node) = exec {
-        exec_selector(reader, node, selectors);
+    if let Some(node) = exec
+        && self::exec(reader, node)
+    {
+        selectors.push(Selector::Exec);
     }
     if let Some(node) = pods {
         selectors.extend(super::pods::pods(reader, node).map(Selector::Pods));
@@ -106,20 +108,22 @@ fn systemd_units(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selec
     }
 }
 
-fn exec_selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>) {
+/// Whether `exec` is `true`; reports it otherwise.
+pub(super) fn exec(reader: &mut Reader<'_>, node: &Node) -> bool {
     match &node.value {
-        Value::Scalar { text, plain: true } if text == "true" => selectors.push(Selector::Exec),
-        Value::Invalid => {}
+        Value::Scalar { text, plain: true } if text == "true" => true,
+        Value::Invalid => false,
         Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => {
             reader
                 .report(Code::UnknownValue, node.span, "`exec` can only be `true`")
                 .help("write `exec: true`, or remove this element");
+            false
         }
     }
 }
 
-/// What is wrong with a pattern, and how to put it right.
-fn problem(pattern: &str) -> Option<(&'static str, String)> {
+/// What is wrong with a pattern of cgroups, and how to put it right.
+pub(super) fn problem(pattern: &str) -> Option<(&'static str, String)> {
     const MOUNT: &str = "/sys/fs/cgroup";
     if let Some(below) = pattern.strip_prefix(MOUNT)
         && (below.is_empty() || below.starts_with('/'))

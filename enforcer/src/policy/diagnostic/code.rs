@@ -1,6 +1,7 @@
 use serde::{Serialize, Serializer};
 
-/// Whether a finding keeps the policies from being loaded.
+/// Whether a finding keeps the policies from being loaded, or the check of declared flows from
+/// succeeding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -88,11 +89,37 @@ pub enum Code {
     SelectsEverything,
     /// A member of a region that is no longer, or soon not, valid.
     RegionValidity,
+    /// Not a host name or a pattern of host names.
+    InvalidHost,
+    /// Not the address of a resolver.
+    InvalidResolver,
+    /// A provider that is not defined.
+    UnknownProvider,
+    /// Names without a resolver whose answers count.
+    NoResolvers,
+    /// More than a policy can have.
+    TooMany,
+    /// An agreement that is missing, or is no longer, or soon not, in force.
+    AgreementValidity,
+    /// Not the name of one workload.
+    InvalidWorkload,
+    /// A declared flow that a policy refuses.
+    FlowDenied,
+    /// A declared flow of a workload that no policy selects.
+    FlowNotSelected,
+    /// A data category of a declared flow that no policy of its workload names.
+    FlowDataCategory,
+    /// A declared flow that cannot be decided from the files alone.
+    FlowNotJudged,
+    /// An endpoint that the databases put into different countries.
+    FlowLocationDisputed,
+    /// A declared flow that passes only because a policy is in audit mode.
+    FlowWouldDeny,
 }
 
 impl Code {
     /// Every code with its severity and name.
-    pub const ALL: [(Self, Severity, &'static str); 32] = [
+    pub const ALL: [(Self, Severity, &'static str); 45] = [
         (Self::Unreadable, Severity::Error, "unreadable"),
         (Self::TooLarge, Severity::Error, "too-large"),
         (Self::NotUtf8, Severity::Error, "not-utf8"),
@@ -133,6 +160,31 @@ impl Code {
             "selects-everything",
         ),
         (Self::RegionValidity, Severity::Warning, "region-validity"),
+        (Self::InvalidHost, Severity::Error, "invalid-host"),
+        (Self::InvalidResolver, Severity::Error, "invalid-resolver"),
+        (Self::UnknownProvider, Severity::Error, "unknown-provider"),
+        (Self::NoResolvers, Severity::Error, "no-resolvers"),
+        (Self::TooMany, Severity::Error, "too-many"),
+        (
+            Self::AgreementValidity,
+            Severity::Warning,
+            "agreement-validity",
+        ),
+        (Self::InvalidWorkload, Severity::Error, "invalid-workload"),
+        (Self::FlowDenied, Severity::Error, "flow-denied"),
+        (Self::FlowNotSelected, Severity::Error, "flow-not-selected"),
+        (
+            Self::FlowDataCategory,
+            Severity::Error,
+            "flow-data-category",
+        ),
+        (Self::FlowNotJudged, Severity::Error, "flow-not-judged"),
+        (
+            Self::FlowLocationDisputed,
+            Severity::Error,
+            "flow-location-disputed",
+        ),
+        (Self::FlowWouldDeny, Severity::Warning, "flow-would-deny"),
     ];
 
     /// Whether a finding of this kind keeps the policies from being loaded.

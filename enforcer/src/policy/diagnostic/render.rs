@@ -24,15 +24,9 @@ pub enum Color {
 }
 
 pub(super) fn render(diagnostics: &[Diagnostic], color: Color) -> String {
-    let renderer = match color {
-        Color::Always => Renderer::styled(),
-        Color::Never => Renderer::plain(),
-    };
     let mut text = String::new();
     for diagnostic in diagnostics.iter().take(SHOWN) {
-        // The renderer escapes C0 controls only; terminals obey those of ISO 6429's C1 set too.
-        let rendered = renderer.render(&[group(diagnostic)]);
-        text += &rendered.replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "\u{fffd}");
+        text += &one(diagnostic, color);
         text += "\n\n";
     }
     let hidden = diagnostics.len().saturating_sub(SHOWN);
@@ -51,6 +45,17 @@ pub(super) fn render(diagnostics: &[Diagnostic], color: Color) -> String {
         .filter(|&(count, _)| count > 0)
         .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
     text + &counts.collect::<Vec<_>>().join(", ")
+}
+
+/// A finding with an excerpt of its file.
+pub(super) fn one(diagnostic: &Diagnostic, color: Color) -> String {
+    let renderer = match color {
+        Color::Always => Renderer::styled(),
+        Color::Never => Renderer::plain(),
+    };
+    let rendered = renderer.render(&[group(diagnostic)]);
+    // The renderer escapes C0 controls only; terminals obey those of ISO 6429's C1 set too.
+    rendered.replace(|c| ('\u{80}'..='\u{9f}').contains(&c), "\u{fffd}")
 }
 
 fn group(diagnostic: &Diagnostic) -> Group<'_> {

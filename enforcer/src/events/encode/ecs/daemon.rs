@@ -1,7 +1,9 @@
 use jiff::Timestamp;
 
 use super::{
-    document::{Agent, DatabaseAge, Document, ECS, Event, Failure, Host, Own, OwnDaemon, Time},
+    document::{
+        Agent, Agreed, DatabaseAge, Document, ECS, Event, Failure, Host, Own, OwnDaemon, Time,
+    },
     severity,
 };
 use crate::events::record::DaemonEvent;
@@ -55,6 +57,7 @@ pub(super) fn document<'a>(
             | DaemonEvent::Detached
             | DaemonEvent::Stopped
             | DaemonEvent::PoliciesLoaded { .. }
+            | DaemonEvent::AgreementEnded { .. }
             | DaemonEvent::DatabaseOld { .. }
             | DaemonEvent::Faults { .. }
             | DaemonEvent::EventsLost { .. } => None,
@@ -83,6 +86,9 @@ fn headline(event: &DaemonEvent) -> Headline {
         }
         DaemonEvent::PoliciesRejected { .. } => {
             ("configuration", &["change"], "policies-rejected", "failure")
+        }
+        DaemonEvent::AgreementEnded { .. } => {
+            ("configuration", &["change"], "agreement-ended", "success")
         }
         DaemonEvent::DatabaseOld { .. } => {
             ("configuration", &["info"], "geo-database-old", "unknown")
@@ -121,6 +127,9 @@ fn message(event: &DaemonEvent) -> String {
             "new policies refused with {} findings; generation {generation} stays in force",
             diagnostics.len()
         ),
+        DaemonEvent::AgreementEnded {
+            provider, policy, ..
+        } => format!("the agreement with {provider} ended: policy {policy} denies it from now on"),
         DaemonEvent::DatabaseOld {
             database,
             age_days,
@@ -155,6 +164,20 @@ fn own<'a>(event: &'a DaemonEvent, run: &'a str) -> OwnDaemon<'a> {
         } => OwnDaemon {
             generation: Some(*generation),
             policies: Some(*policies),
+            ..none
+        },
+        DaemonEvent::AgreementEnded {
+            provider,
+            policy,
+            reference,
+            generation,
+        } => OwnDaemon {
+            generation: Some(*generation),
+            provider: Some(Agreed {
+                name: provider,
+                policy,
+                reference: reference.as_deref(),
+            }),
             ..none
         },
         DaemonEvent::DatabaseOld {

@@ -271,7 +271,17 @@ pub(super) struct OwnDaemon<'a> {
     pub(super) count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) geo: Option<DatabaseAge<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) provider: Option<Agreed<'a>>,
     pub(super) run: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Agreed<'a> {
+    pub(super) name: &'a str,
+    pub(super) policy: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reference: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -113,6 +113,12 @@ fn daemon_events() -> Vec<DaemonEvent> {
                 "policies/llm.yaml:12:5: two rules are named `crm`: rename one".into(),
             ],
         },
+        DaemonEvent::AgreementEnded {
+            provider: "own-models".into(),
+            policy: "ai-providers".into(),
+            reference: Some("IC-7".into()),
+            generation: 4,
+        },
         DaemonEvent::DatabaseOld {
             database: "built-in".into(),
             age_days: 92,

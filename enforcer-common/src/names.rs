@@ -1,0 +1,18 @@
+//! Names: the keys under which both sides know them, and the reading of DNS messages.
+//!
+//! The kernel never holds the text of a name. It holds keyed hashes of it, made label by label while
+//! a message is read, and the image holds the same hashes of the patterns of the policies. The
+//! [`Seed`] is drawn at random for each instance and never leaves it: who does not know it cannot
+//! look for two names with one hash.
+
+mod answer;
+mod key;
+mod message;
+mod sip;
+
+pub use answer::{Answer, MAX_ADDRESSES, MAX_NAMES, MAX_RECORDS, read_record, read_records};
+pub use key::{MAX_NAME_BYTES, MAX_SUFFIX_LABELS, NameKey, NameKeyBuilder, Seed, question_hash};
+pub use message::{
+    Bytes, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Slice, Unread, read_name,
+    read_question,
+};

@@ -1,0 +1,202 @@
+//! The answer section: from the question along its aliases to addresses.
+
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+
+use super::{
+    key::NameKey,
+    message::{Bytes, CLASS_INTERNET, NameReader, Unread},
+};
+use crate::abi::Addr;
+
+/// Most records of an answer section that is read.
+pub const MAX_RECORDS: u16 = 64;
+/// Most addresses of an answer: one for each record.
+pub const MAX_ADDRESSES: usize = MAX_RECORDS as usize;
+/// Most names of an answer: the question's and its aliases'. Resolvers follow about as many.
+pub const MAX_NAMES: usize = 16;
+
+/// RFC 1035, 3.2.2 and RFC 3596, 2.1.
+const TYPE_A: u16 = 1;
+const TYPE_CNAME: u16 = 5;
+const TYPE_AAAA: u16 = 28;
+
+/// What an answer says: every one of the names has every one of the addresses.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Answer {
+    names: [NameKey; MAX_NAMES],
+    addresses: [Addr; MAX_ADDRESSES],
+    name_count: u32,
+    address_count: u32,
+    /// Seconds for which all of it holds: the least of the records that were used (RFC 2181, 8).
+    pub ttl: u32,
+    /// Always zero.
+    reserved: u32,
+}
+
+impl Answer {
+    /// Nothing but the question's name.
+    #[must_use]
+    pub fn to(question: &NameKey) -> Self {
+        let mut answer = Self::new_zeroed();
+        answer.begin(question);
+        answer
+    }
+
+    /// The same, in place.
+    #[inline(always)]
+    pub fn begin(&mut self, question: &NameKey) {
+        self.names[0] = *question;
+        self.name_count = 1;
+        self.address_count = 0;
+        self.ttl = u32::MAX;
+    }
+
+    /// The name at `index`: the question's first, then its aliases in their order.
+    #[inline(always)]
+    #[must_use]
+    pub fn name(&self, index: u32) -> Option<&NameKey> {
+        (index < self.name_count).then(|| &self.names[index as usize % MAX_NAMES])
+    }
+
+    /// The address at `index`.
+    #[inline(always)]
+    #[must_use]
+    pub fn address(&self, index: u32) -> Option<Addr> {
+        (index < self.address_count).then(|| self.addresses[index as usize % MAX_ADDRESSES])
+    }
+
+    /// How many names.
+    #[inline(always)]
+    #[must_use]
+    pub fn name_count(&self) -> u32 {
+        self.name_count
+    }
+
+    /// How many addresses.
+    #[inline(always)]
+    #[must_use]
+    pub fn address_count(&self) -> u32 {
+        self.address_count
+    }
+
+    /// The name whose records say something: the last one of the chain.
+    #[inline(always)]
+    fn wanted(&self) -> u64 {
+        self.names[self.name_count.wrapping_sub(1) as usize % MAX_NAMES].whole
+    }
+
+    #[inline(always)]
+    fn add_name(&mut self, name: &NameKey) -> Result<(), Unread> {
+        if self.name_count as usize >= MAX_NAMES {
+            return Err(Unread::Aliases);
+        }
+        self.names[self.name_count as usize % MAX_NAMES] = *name;
+        self.name_count += 1;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn add_address(&mut self, address: Addr) {
+        self.addresses[self.address_count as usize % MAX_ADDRESSES] = address;
+        self.address_count += 1;
+    }
+
+    /// RFC 2181, 8: a value with the highest bit set is zero.
+    #[inline(always)]
+    fn hold_for(&mut self, ttl: u32) {
+        let seconds = if ttl >> 31 == 0 { ttl } else { 0 };
+        self.ttl = self.ttl.min(seconds);
+    }
+}
+
+/// Reads `records` records from `at` on, each with `record`, which is [`read_record`] and gives the
+/// place after it.
+///
+/// # Errors
+/// It cannot be read to its end. The answer is then worth nothing.
+#[inline(always)]
+pub fn read_records(
+    at: u16,
+    records: u16,
+    mut record: impl FnMut(u16) -> Result<u16, Unread>,
+) -> Result<(), Unread> {
+    if records > MAX_RECORDS {
+        return Err(Unread::Records);
+    }
+    let mut at = at;
+    for number in 0..MAX_RECORDS {
+        if number >= records {
+            break;
+        }
+        at = record(at)?;
+    }
+    Ok(())
+}
+
+/// Reads the record at `at` into an answer that has [begun](Answer::begin), and gives the place after
+/// it.
+///
+/// Aliases must come before what they lead to, as every resolver sends them. Records of other names,
+/// types and classes say nothing and are passed over. Other sections are not read: nobody asked.
+///
+/// # Errors
+/// It cannot be read, or there is no room for what it says.
+#[inline(always)]
+pub fn read_record<B: Bytes, N: NameReader>(
+    message: &B,
+    names: &mut N,
+    at: u16,
+    answer: &mut Answer,
+) -> Result<u16, Unread> {
+    let fixed = names.read(at)?;
+    let is_wanted = names.key().whole == answer.wanted();
+    let kind = message.word(fixed)?;
+    let class = message.word(fixed.wrapping_add(2))?;
+    let ttl = u32::from(message.word(fixed.wrapping_add(4))?) << 16
+        | u32::from(message.word(fixed.wrapping_add(6))?);
+    let length = message.word(fixed.wrapping_add(8))?;
+    let data = fixed.wrapping_add(10);
+    let (next, over) = data.overflowing_add(length);
+    if over || (length > 0 && message.byte(next.wrapping_sub(1)).is_none()) {
+        return Err(Unread::Ends);
+    }
+    if class != CLASS_INTERNET {
+        return Ok(next);
+    }
+    match kind {
+        TYPE_A if length != 4 => return Err(Unread::Record),
+        TYPE_AAAA if length != 16 => return Err(Unread::Record),
+        TYPE_A | TYPE_AAAA if is_wanted => {
+            let address = match kind {
+                TYPE_A => Addr::from_v4(octets(message, data)?),
+                _ => Addr::from_v6(octets(message, data)?),
+            };
+            answer.add_address(address);
+            answer.hold_for(ttl);
+        }
+        TYPE_CNAME => {
+            if names.read(data)? != next {
+                return Err(Unread::Record);
+            }
+            if is_wanted {
+                answer.add_name(names.key())?;
+                answer.hold_for(ttl);
+            }
+        }
+        _ => {}
+    }
+    Ok(next)
+}
+
+#[inline(always)]
+fn octets<B: Bytes, const N: usize>(message: &B, at: u16) -> Result<[u8; N], Unread> {
+    let mut octets = [0; N];
+    for (place, octet) in (0u16..).zip(&mut octets) {
+        *octet = message.byte(at.wrapping_add(place)).ok_or(Unread::Ends)?;
+    }
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests;
