@@ -13,6 +13,7 @@ mod image;
 #[cfg(feature = "user")]
 mod pod;
 mod resolved;
+mod socket_tag;
 mod tag;
 
 pub use addr::{Addr, EmbeddedV4, Family, Nat64Prefix};
@@ -20,12 +21,13 @@ pub use counters::{Counter, DnsCount, LossCause};
 pub use event::{Event, FlowCount, FlowKey};
 pub use ids::{Atom, CgroupId, ClassId, Hook, NameMask, NameSet, Port, Ports, Proto, RuleId};
 pub use image::{
-    CHAIN_STEPS, CLASS_SLOTS, Chain, ChainNode, ClassEntry, Fence, ImageHeader, MatrixEntry, Node,
-    Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers, Says, Segment,
-    TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    BUCKET_ENTRIES, CHAIN_STEPS, CLASS_SLOTS, Chain, ChainNode, ClassEntry, Fence, ImageHeader,
+    MatrixEntry, Node, Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers,
+    SOCKET_TAGS_PER_PAGE, Says, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
 };
 pub use resolved::{Device, HELD_NAMES, Held, HeldName, Holder, Resolved};
-pub use tag::{Stance, Tag};
+pub use socket_tag::SocketTag;
+pub use tag::{Epoch, Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
 pub const ABI_VERSION: u32 = 2;
@@ -48,6 +50,10 @@ pub mod names {
     pub const REPLIES: &str = "REPLIES";
     /// Marks of TCP sockets that were accepted.
     pub const ACCEPTED: &str = "ACCEPTED";
+    /// Element 0 is the [`Epoch`](super::Epoch).
+    pub const EPOCH: &str = "EPOCH";
+    /// [`Mark`](crate::verdict::Mark)s of flows that were allowed in this epoch.
+    pub const ALLOWED: &str = "ALLOWED";
     /// Network namespaces of sockets that ask resolvers.
     pub const ASKERS: &str = "ASKERS";
     /// Questions without an answer yet.

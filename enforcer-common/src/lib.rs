@@ -12,4 +12,6 @@
 
 pub mod abi;
 pub mod names;
+pub mod opaque;
+pub mod sip;
 pub mod verdict;

@@ -8,10 +8,15 @@
 mod answer;
 mod key;
 mod message;
-mod sip;
 
-pub use answer::{Answer, MAX_ADDRESSES, MAX_NAMES, MAX_RECORDS, read_record, read_records};
-pub use key::{MAX_NAME_BYTES, MAX_SUFFIX_LABELS, NameKey, NameKeyBuilder, Seed, question_hash};
+pub use answer::{
+    Alias, Answer, Fixed, MAX_ADDRESSES, MAX_NAMES, MAX_RECORDS, RecordReader, read_fixed,
+    read_record, read_records,
+};
+pub use key::{
+    MAX_NAME_BYTES, MAX_SUFFIX_LABELS, NameHasher, NameKey, NameKeyBuilder, Seed, WholeHasher,
+    question_hash,
+};
 pub use message::{
     Bytes, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Slice, Unread, read_name,
     read_question,

@@ -6,6 +6,7 @@ mod flow;
 mod judge;
 mod locate;
 mod names;
+mod repeat;
 mod search;
 mod tables;
 mod trace;
@@ -18,5 +19,6 @@ pub use locate::locate;
 pub use names::{
     Names, has_names, is_resolver, name_mask, name_seed, name_set, name_set_of, set_mask,
 };
+pub use repeat::Mark;
 pub use tables::{Pages, Tables};
 pub use trace::Trace;

@@ -3,6 +3,7 @@
 pub mod frame;
 pub mod skb;
 pub mod sock_addr;
+pub mod socket_tag;
 
 use aya_ebpf::{EbpfContext, bindings::bpf_sock};
 use enforcer_common::{
@@ -32,6 +33,15 @@ pub trait Context: EbpfContext + Sized {
 
     /// Payload bytes that the verdict is about.
     fn bytes(&self) -> u64;
+
+    /// What the names that the socket keeps of the flow's destination mean to a class; 0 when it keeps
+    /// none.
+    fn peer_mask(&self, _flow: &Flow, _class: ClassId) -> u64 {
+        0
+    }
+
+    /// Keeps the names of the flow's destination with the socket, as this workload learnt them.
+    fn keep_peer(&self, _flow: &Flow, _workload: CgroupId) {}
 
     /// Process id, user id and command name, where a process is at work.
     fn process(&self) -> Option<(u32, u32, [u8; 16])>;

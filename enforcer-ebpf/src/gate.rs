@@ -5,8 +5,8 @@ use aya_ebpf::{
     programs::{SkBuffContext, SockAddrContext},
 };
 use enforcer_common::{
-    abi::Proto,
-    verdict::{Decision, Fault, Flow, Reason, Tables, Verdict, decide},
+    abi::{Ports, Proto},
+    verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
@@ -15,9 +15,10 @@ use crate::{
         Context,
         frame::{Frame, Way},
         skb::{self, IP_AT_START},
+        socket_tag,
     },
-    replies,
-    tables::KernelTables,
+    repeats, replies,
+    tables::{self, KernelTables},
 };
 
 /// Return values of `cgroup_sock_addr` programs: 0 is `EPERM`.
@@ -37,7 +38,10 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    let decision = settle(ctx, flow);
+    let decision = settle(ctx, flow, repeats::mark(flow));
+    if matches!(decision.verdict, Verdict::Allow) && matches!(decision.reason, Reason::Rule) {
+        socket_tag::apply(ctx, flow.dst, tables::socket_tag(decision.class));
+    }
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }
@@ -45,7 +49,7 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    let decision = settle(ctx, flow);
+    let decision = settle(ctx, flow, repeats::mark(flow));
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }
@@ -59,7 +63,13 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         }
         Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
         Ok(packet) => {
-            let decision = settle(ctx, &packet.flow(ctx));
+            let flow = packet.flow(ctx);
+            let mark = repeats::mark(&flow);
+            // Each question to a resolver is to be remembered.
+            if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
+                return KEEP;
+            }
+            let decision = settle(ctx, &flow, mark);
             dns::send(ctx, &packet, &decision);
             decision
         }
@@ -97,7 +107,12 @@ pub fn device_egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
         Ok(packet) => {
             let flow = frame.flow(&packet);
-            let decision = settle(&frame, &flow);
+            let mark = repeats::mark_of_frame(&flow);
+            // Each datagram may be the one that opens an exchange.
+            if repeats::was_allowed(mark) && flow.proto != Proto::UDP {
+                return TC_ACT_UNSPEC;
+            }
+            let decision = settle(&frame, &flow, mark);
             conversations::own(&frame, &flow, &decision);
             decision
         }
@@ -130,9 +145,10 @@ fn socket_action(decision: Decision) -> i32 {
 }
 
 #[inline(always)]
-fn settle<C: Context>(ctx: &C, flow: &Flow) -> Decision {
+fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
+    repeats::remember(mark, &decision);
     emit::report(ctx, flow, &decision);
     decision
 }
@@ -149,7 +165,8 @@ fn unreadable<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
     decision
 }
 
-#[inline(always)]
+/// Out of line, for it is rare.
+#[inline(never)]
 fn refuse<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
     let decision = Decision::fault(fault);
     emit::report(ctx, flow, &decision);

@@ -1,7 +1,8 @@
 //! The kernel side of enforcer: contexts to flows, flows to verdicts, verdicts to actions.
 //!
 //! [`flow`] reads what the kernel gives, [`gate`] decides and acts, [`tables`] answers the decision
-//! from maps, [`emit`] reports. The hooks themselves stand in `main.rs`.
+//! from maps, [`emit`] reports,
+//! [`repeats`] spares a judgement that was made before. The hooks themselves stand in `main.rs`.
 #![no_std]
 // The atomic add of `emit`.
 #![feature(asm_experimental_arch)]
@@ -13,6 +14,7 @@ pub mod flow;
 pub mod gate;
 pub mod maps;
 pub mod names;
+pub mod repeats;
 pub mod replies;
 pub mod tables;
 #[cfg(feature = "trace")]

@@ -18,7 +18,7 @@ pub use dns::{
     RESOLVED, RETURNED, TAKEN, TRUSTED,
 };
 use enforcer_common::abi::{
-    Addr, CgroupId, Counter, Event, FlowCount, FlowKey, Page, Port, Proto, Tag,
+    Addr, CgroupId, Counter, Epoch, Event, FlowCount, FlowKey, Page, Port, Proto, Tag,
 };
 
 /// An image: as many pages as it needs (`BPF_F_INNER_MAP`, kernel 5.10, allows inner arrays of
@@ -33,6 +33,18 @@ pub static IMAGE: ArrayOfMaps<Image, 1> = ArrayOfMaps::new();
 /// the daemon.
 #[btf_map]
 pub static TAGS: HashMap<CgroupId, Tag, 65536, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// Element 0 is the epoch. Written by the daemon after it changed a tag or the image in force.
+#[btf_map]
+pub static EPOCH: Array<Epoch, 1> = Array::new();
+
+/// Slots of [`ALLOWED`].
+pub const ALLOWED_SLOTS: u32 = 1 << 14;
+
+/// Marks of flows that were allowed, each in the slot its own bits name: 128 KiB, which stays in the
+/// cache next to the core. A mark of an earlier epoch is like any other that is not the flow's.
+#[btf_map]
+pub static ALLOWED: Array<u64, { ALLOWED_SLOTS as usize }> = Array::new();
 
 /// Refused traffic, counted where it happens. Written here; read and emptied by the daemon.
 #[btf_map]

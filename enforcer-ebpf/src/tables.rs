@@ -2,7 +2,10 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use enforcer_common::{
-    abi::{Addr, CgroupId, ClassId, ImageHeader, NameMask, NameSet, Page, Tag},
+    abi::{
+        Addr, CgroupId, ClassId, ImageHeader, NameMask, NameSet, Page, SOCKET_TAGS_PER_PAGE,
+        SocketTag, Tag,
+    },
     names::Seed,
     verdict::{
         Fault, Flow, Judgement, Names, Pages, Tables, is_resolver, judge, name_seed,
@@ -63,6 +66,23 @@ pub fn generation() -> u64 {
     image
         .page(0)
         .map_or(0, |header| header.double(ImageHeader::GENERATION / 2))
+}
+
+/// What sockets of a class carry. Asked once a connect has passed, and of an image that may be newer
+/// than the one that let it pass: a mark is no verdict.
+#[inline(always)]
+pub fn socket_tag(class: ClassId) -> SocketTag {
+    let image = ImageInForce(IMAGE.get(0));
+    let first = image
+        .page(0)
+        .map_or(0, |header| header.word(ImageHeader::SOCKET_TAGS));
+    if first == 0 {
+        return SocketTag::NONE;
+    }
+    let number = first.wrapping_add(u32::from(class.0 / SOCKET_TAGS_PER_PAGE));
+    image.page(number).map_or(SocketTag::NONE, |page| {
+        SocketTag::from_double(page.double(class.0 % SOCKET_TAGS_PER_PAGE))
+    })
 }
 
 /// The seed of the image in force.

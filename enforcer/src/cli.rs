@@ -8,6 +8,8 @@ mod doctor;
 mod exec;
 mod explain;
 pub mod geo;
+#[cfg(feature = "kernel")]
+mod isolate;
 pub mod policy;
 #[cfg(feature = "kernel")]
 mod run;
@@ -43,7 +45,7 @@ enum Verb {
     Run(run::RunArgs),
     /// Say how a destination is decided, and which line of which policy says so
     Explain(explain::ExplainArgs),
-    /// Check policies
+    /// Check policies, and push them to the daemon
     Policy(policy::PolicyArgs),
     /// Ask the geo databases
     Geo(GeoArgs),
@@ -53,6 +55,12 @@ enum Verb {
     /// List the workloads and the policies that apply to each
     #[cfg(feature = "kernel")]
     Workloads(status::WorkloadsArgs),
+    /// Cut a workload off for a while
+    #[cfg(feature = "kernel")]
+    Isolate(isolate::IsolateArgs),
+    /// End the isolation of a workload before its time
+    #[cfg(feature = "kernel")]
+    Release(isolate::ReleaseArgs),
     /// Say whether this machine can enforce, and what is missing
     #[cfg(feature = "kernel")]
     Doctor(doctor::DoctorArgs),
@@ -134,7 +142,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "kernel")]
         Verb::Run(args) => run::run(args, &cli.instance),
         Verb::Explain(args) => explain::run(args, &cli.instance),
-        Verb::Policy(args) => policy::run(args),
+        Verb::Policy(args) => policy::run(args, &cli.instance),
         Verb::Geo(args) => match &args.verb {
             GeoVerb::Lookup(args) => geo::lookup(args).map(done),
             GeoVerb::Info(args) => geo::info(args).map(done),
@@ -143,6 +151,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Status(args) => status::status(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Workloads(args) => status::workloads(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Isolate(args) => isolate::isolate(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Release(args) => isolate::release(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Doctor(args) => doctor::run(args),
         #[cfg(feature = "kernel")]

@@ -12,6 +12,7 @@ mod addresses;
 mod atlas;
 mod chains;
 mod classes;
+mod comparison;
 mod error;
 mod flat;
 mod image;
@@ -26,11 +27,12 @@ mod resolve;
 mod tests;
 
 use enforcer_common::{
-    abi::{Addr, CLASS_SLOTS, ImageHeader, Nat64Prefix, PAGE_BYTES},
+    abi::{Addr, CLASS_SLOTS, ImageHeader, Nat64Prefix, PAGE_BYTES, SocketTag},
     names::Seed,
 };
 
 pub use atlas::Atlas;
+pub use comparison::{Comparison, Difference, Extent, Version};
 pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
@@ -102,6 +104,7 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
     let mut header = Header::of(pages, input, &tables, partition.atoms());
     header.append_matrix(&lists);
     header.append_tail(&tables.tail);
+    header.append_socket_tags(&socket_tags(input));
     classes.append(&mut header, &names);
     let pages = header.finish();
     let usage = Usage {
@@ -111,6 +114,17 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
         bytes: pages.len() * PAGE_BYTES,
     };
     Ok(Image::new(pages, rules, usage, until))
+}
+
+/// For each class: of its policies, the first by name that says something, for mark and DSCP each.
+fn socket_tags(input: &Input<'_>) -> Vec<SocketTag> {
+    let of_class = |class: &Vec<usize>| {
+        let mut policies: Vec<&Policy> = class.iter().map(|&it| &input.policies[it]).collect();
+        policies.sort_by(|a, b| a.name.cmp(&b.name));
+        let tags = policies.into_iter().map(|policy| policy.tag);
+        tags.fold(SocketTag::NONE, SocketTag::or)
+    };
+    input.classes.iter().map(of_class).collect()
 }
 
 fn check_counts(input: &Input<'_>) -> Result<(), CompileError> {

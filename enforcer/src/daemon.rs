@@ -2,11 +2,18 @@
 
 pub mod agreement;
 #[cfg(feature = "kernel")]
+pub mod alone;
+#[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]
+mod exceptions;
+#[cfg(feature = "kernel")]
 pub mod exec;
 pub mod explain;
+#[cfg(feature = "kernel")]
+mod interfaces;
+pub mod isolations;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
@@ -17,11 +24,15 @@ mod renewal;
 pub mod reporter;
 mod resolvers;
 #[cfg(feature = "kernel")]
+pub mod revisions;
+#[cfg(feature = "kernel")]
 pub mod run;
 #[cfg(feature = "kernel")]
 mod seed;
 #[cfg(feature = "kernel")]
 pub mod settings;
+#[cfg(feature = "kernel")]
+mod state_file;
 #[cfg(feature = "kernel")]
 pub mod status;
 #[cfg(feature = "kernel")]

@@ -9,19 +9,22 @@
 //! * [`aggregate`] turns first refusals and polled counters into [`Violation`]s whose counts add up
 //!   to the kernel's.
 //! * [`encode`] writes records in the vocabulary of a consumer. [`record`] knows none of them.
-//! * [`pipeline`] numbers records and keeps every line until each sink has taken it, or counts it
-//!   as lost.
+//! * [`pipeline`] numbers records and gives each sink a thread and a [`queue`], in which records wait
+//!   until the sink has taken them, or are counted as lost.
 //!
 //! Nothing here imports policies, images or the kernel: what they know arrives through [`Context`].
 
 pub mod aggregate;
+pub mod batch;
 pub mod clock;
 pub mod context;
 pub mod encode;
 pub mod enrich;
 pub mod pipeline;
+pub mod queue;
 pub mod record;
 pub mod redact;
+pub mod sequence;
 pub mod sinks;
 
 #[cfg(test)]
@@ -34,5 +37,9 @@ pub use context::{
 };
 pub use enrich::{Enricher, process::ProcFs};
 pub use pipeline::{Pipeline, SinkStatus};
-pub use record::{DaemonEvent, Facts, Observer, Outcome, Record, Severity, Violation};
+pub use record::{
+    DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Observer, Outcome, Record,
+    Severity, SinkTally, Violation,
+};
+pub use sequence::Sequence;
 pub use sinks::{Sink, SinkError, SinkSpec};

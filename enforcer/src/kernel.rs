@@ -7,22 +7,26 @@ mod attach;
 mod build;
 mod counters;
 mod devices;
+mod epoch;
 mod error;
+mod interfaces;
 mod object;
 #[cfg(feature = "parity")]
 mod parity;
 mod pins;
 mod publish;
 mod refusal;
+mod resolved;
 mod ring;
 mod tags;
+mod take;
 mod traces;
 
 use std::path::Path;
 
 use enforcer_common::{
-    abi::{CgroupId, Stance, Tag},
-    names::Seed,
+    abi::{CgroupId, Holder, Stance, Tag},
+    names::{NameKey, Seed},
 };
 
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
@@ -30,6 +34,7 @@ pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use devices::{AttachedDevice, DEVICE_HOOKS, Interface};
 pub use error::KernelError;
+pub use interfaces::Interfaces;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
 pub use parity::PARITY_OBJECT;
@@ -41,8 +46,10 @@ pub use traces::Traces;
 use self::{
     attach::Links,
     devices::{DeviceMap, Devices},
+    epoch::EpochSlot,
     object::Maps,
     publish::ImageSlot,
+    resolved::ResolvedNames,
     tags::Tags,
 };
 use crate::compile::Image;
@@ -53,7 +60,9 @@ pub struct Enforcement {
     image: ImageSlot,
     tags: Tags,
     devices: DeviceMap,
+    epoch: EpochSlot,
     flows: Flows,
+    resolved: ResolvedNames,
     maps: Maps,
     adopted: bool,
 }
@@ -84,13 +93,17 @@ impl Enforcement {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
         let devices = DeviceMap::new(&mut maps)?;
+        let epoch = EpochSlot::new(&mut maps)?;
         let flows = Flows::new(&mut maps)?;
+        let resolved = ResolvedNames::new(&mut maps)?;
         Ok(Self {
             dir,
             image,
             tags,
             devices,
+            epoch,
             flows,
+            resolved,
             maps,
             adopted,
         })
@@ -113,7 +126,8 @@ impl Enforcement {
     /// # Errors
     /// The kernel has no room; the old image stays in force.
     pub fn publish(&mut self, image: &Image) -> Result<(), KernelError> {
-        self.image.publish(image)
+        self.image.publish(image)?;
+        self.epoch.end()
     }
 
     /// Number of the image in force and of its classes; `None` when there is none.
@@ -122,6 +136,14 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
         self.image.in_force()
+    }
+
+    /// The names that a workload knows of an address at a moment of `CLOCK_BOOTTIME` in nanoseconds.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn names_of(&self, holder: &Holder, now_ns: u64) -> Result<Vec<NameKey>, KernelError> {
+        self.resolved.names_of(holder, now_ns)
     }
 
     /// The seed of the names of the image in force: what the kernel noted of names is only found by an
@@ -196,7 +218,8 @@ impl Enforcement {
     /// # Errors
     /// The map is full or cannot be written.
     pub fn tag(&mut self, cgroup: CgroupId, tag: Tag) -> Result<(), KernelError> {
-        self.tags.set(cgroup, tag)
+        self.tags.set(cgroup, tag)?;
+        self.epoch.end()
     }
 
     /// Removes the tag of a cgroup that is gone.
@@ -204,7 +227,8 @@ impl Enforcement {
     /// # Errors
     /// The map cannot be written.
     pub fn untag(&mut self, cgroup: CgroupId) -> Result<(), KernelError> {
-        self.tags.remove(cgroup)
+        self.tags.remove(cgroup)?;
+        self.epoch.end()
     }
 
     /// Removes the links of a cgroup that is gone.
@@ -220,7 +244,7 @@ impl Enforcement {
     /// # Errors
     /// The map is full or cannot be written.
     pub fn manage(&mut self, cgroup: CgroupId, unknown: Stance) -> Result<(), KernelError> {
-        self.tags.set(cgroup, Tag::standing(unknown))
+        self.tag(cgroup, Tag::standing(unknown))
     }
 
     /// The tag of a cgroup, if it has one of its own.
@@ -237,6 +261,24 @@ impl Enforcement {
     /// The map cannot be read.
     pub fn tags(&self) -> Result<Vec<(CgroupId, Tag)>, KernelError> {
         self.tags.all()
+    }
+
+    /// Believes DNS answers that come by these interfaces, and by no others of their namespace.
+    ///
+    /// # Errors
+    /// The map is full or cannot be written.
+    pub fn trust(&mut self, interfaces: &Interfaces) -> Result<(), KernelError> {
+        self.resolved.trust(interfaces.netns, &interfaces.devices)
+    }
+
+    /// Removes names of addresses that are over, and those of workloads without a tag, every ten
+    /// seconds. `now_ns` is `CLOCK_BOOTTIME`.
+    ///
+    /// # Errors
+    /// A map cannot be read or written.
+    pub fn expire_names(&mut self, now_ns: u64) -> Result<(), KernelError> {
+        let Self { resolved, tags, .. } = self;
+        resolved.expire(now_ns, |cgroup| !matches!(tags.get(cgroup), Ok(None)))
     }
 
     /// The ring of events. Only one reader sees each event.

@@ -4,6 +4,7 @@
 //! files ─▶ source (text, tree with places) ─▶ read (typed, reports) ─▶ check ─▶ model
 //! ```
 
+mod bundle;
 mod cgroup;
 mod check;
 mod data_flow;
@@ -21,9 +22,12 @@ mod source;
 
 pub use jiff::civil::Date;
 
+pub use bundle::{Bundle, BundleFile, Document, DocumentId};
 pub use data_flow::{DataCategory, DataFlow, FlowEndpoint, Origin, PodOrigin, Target};
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Related, Severity};
-pub use load::{Loaded, load, load_at, load_default, load_on, load_with_flows, load_with_flows_at};
+pub use load::{
+    Loaded, load, load_at, load_default, load_on, load_with, load_with_flows, load_with_flows_at,
+};
 pub use minute::Minute;
 pub use model::{
     Action, Cidr, Dns, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Resolver, Rule,

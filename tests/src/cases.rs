@@ -14,7 +14,7 @@ use enforcer::{
     },
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Nat64Prefix, Port, Ports, Proto},
+    abi::{Addr, CgroupId, Hook, Nat64Prefix, Port, Ports, Proto, SocketTag},
     verdict::{Flow, Verdict},
 };
 
@@ -283,6 +283,7 @@ fn policy(name: &str, mode: Mode, default: Action, rules: Vec<Rule>) -> Policy {
         replies: Replies::Judge,
         dns: None,
         require_dpa: false,
+        tag: SocketTag::NONE,
         rules,
     }
 }

@@ -18,6 +18,7 @@ mod node;
 mod peer;
 mod pod;
 mod recorder;
+mod resolver;
 mod run;
 mod world;
 
@@ -41,6 +42,7 @@ pub use node::{Daemon, Node};
 pub use peer::{PORTS, Peer};
 pub use pod::Pod;
 pub use recorder::Recorder;
+pub use resolver::Resolver;
 pub use run::{Held, Probe};
 pub use world::{CLIENT_V4, CLIENT_V6, GATEWAY_V4, GATEWAY_V6, LINK, World};
 

@@ -95,6 +95,27 @@ pub fn decide(policies: &[&Policy], world: &World<'_>, flow: &Flow, names: &[&st
     }
 }
 
+/// Decides a flow of a workload that is isolated: it passes if it is to loopback, or if the exceptions
+/// allow it and so do the policies.
+#[must_use]
+pub fn decide_isolated(
+    policies: &[&Policy],
+    exceptions: Option<&Policy>,
+    world: &World<'_>,
+    flow: &Flow,
+    names: &[&str],
+) -> Verdict {
+    let Some(exceptions) = exceptions else {
+        return if Address::new(flow.dst).is_loopback() {
+            Verdict::Allow
+        } else {
+            Verdict::Deny
+        };
+    };
+    let open = decide(&[exceptions], world, flow, names).verdict;
+    open.max(decide(policies, world, flow, names).verdict)
+}
+
 /// Every policy must allow.
 fn decide_address(
     policies: &[&Policy],

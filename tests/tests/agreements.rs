@@ -83,6 +83,7 @@ spec:
             ("/rule/name", json!("models")),
             ("/rule/ruleset", json!("strict")),
             ("/enforcer/verdict", json!("deny")),
+            ("/enforcer/no_agreement", json!("own")),
         ],
     );
 }

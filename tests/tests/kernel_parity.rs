@@ -185,6 +185,53 @@ fn tags_decide_who_is_judged() {
 }
 
 #[test]
+fn exceptions_are_a_class_of_their_own() {
+    let mut kernel = Parity::load().expect("the program");
+    let policies = cases::policies();
+    let geo = cases::geo(Agreement::All);
+    let input = Input {
+        policies: &policies,
+        classes: &[vec![2], vec![2, 0]],
+        geo: &geo,
+        nat64: &[],
+        generation: 1,
+        now: Minute(0),
+        seed: Seed([1, 2]),
+        cluster_dns: &[],
+    };
+    let image = compile(&input).expect("it fits into an image");
+    kernel.publish(image.pages()).expect("published");
+    let isolated = Tag::judged(ClassId(0)).isolated(u64::MAX);
+    let excepted = isolated.with_exceptions(ClassId(1));
+    let over = Tag::judged(ClassId(0))
+        .isolated(1)
+        .with_exceptions(ClassId(1));
+    let missing = isolated.with_exceptions(ClassId(7));
+    let mut verdicts = Vec::new();
+    for to in [
+        "3.64.0.1",
+        "6.6.6.6",
+        "10.66.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+    ] {
+        let flow = cases::flow(to, Proto::TCP, Ports::is(Port(443)));
+        for tag in [isolated, excepted, over, missing] {
+            kernel.tag(workload(ClassId(0)), tag).expect("tagged");
+            let expected = image.decide_tagged(Some(tag), 1 << 32, &flow, &[]);
+            assert_same(&kernel, &flow, ClassId(0), &expected);
+            verdicts.push((expected.verdict, expected.reason));
+        }
+    }
+    let seen = |verdict, reason| verdicts.contains(&(verdict, reason));
+    assert!(seen(Verdict::Deny, Reason::Isolated) && seen(Verdict::Allow, Reason::Rule));
+    assert!(
+        seen(Verdict::Deny, Reason::Fault(Fault::NoClass)),
+        "{verdicts:?}"
+    );
+}
+
+#[test]
 fn what_is_missing_is_a_fault_for_tagged_cgroups_alone() {
     let mut kernel = Parity::load().expect("the program");
     let flow = cases::flow("52.0.0.1", Proto::TCP, Ports::is(Port(443)));

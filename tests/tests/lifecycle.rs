@@ -151,6 +151,47 @@ fn detach_ends_it() {
 }
 
 #[test]
+fn detach_ends_a_daemon_that_runs() {
+    let world = World::new().expect("a world");
+    let _peer = Peer::new(&world).expect("a peer");
+    let node = Node::new().expect("a node");
+    let workload = node.root.child("llm").expect("a cgroup");
+    node.allow("llm", &["DE"]).expect("a policy");
+    let daemon = node.start().expect("a daemon");
+    assert_confined(&world, &workload);
+    // A cgroup that comes now must not make it attach anything again.
+    let _late = node.root.child("late").expect("a cgroup");
+
+    let detach = node.instance.run(&["detach"]).expect("enforcer");
+    assert!(detach.status.success(), "{detach:?}");
+    let ended = daemon.wait().expect("the end");
+    assert!(ended.success(), "{ended}");
+    assert_eq!(node.instance.traces(), NOTHING);
+    assert_free(&world, &workload);
+    node.wait_for("enforcement-detached", 1).expect("an event");
+    let status = node.instance.run(&["status"]).expect("a status");
+    assert_eq!(status.status.code(), Some(3));
+}
+
+#[test]
+fn links_that_hold_nothing_are_not_called_enforcement() {
+    let node = Node::new().expect("a node");
+    node.allow("llm", &["DE"]).expect("a policy");
+    node.start().expect("a daemon").kill().expect("killed");
+    let status = node.status().expect("a status");
+    assert_fields(&status, &[("/enforcing", json!(true))]);
+    let Node { instance, root, .. } = node;
+    drop(root);
+    let status = instance.run(&["status", "--json"]).expect("a status");
+    let told: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    assert_fields(
+        &told,
+        &[("/enforcing", json!(false)), ("/daemon", json!("stopped"))],
+    );
+    assert_eq!(status.status.code(), Some(3));
+}
+
+#[test]
 fn a_cgroup_that_nobody_has_looked_at_is_held() {
     let world = World::new().expect("a world");
     let _peer = Peer::new(&world).expect("a peer");

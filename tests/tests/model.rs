@@ -60,6 +60,7 @@ proptest! {
 fn generated_flows_reach_rules_and_both_verdicts() {
     let mut runner = TestRunner::deterministic();
     let (mut allowed_by_rule, mut denied_by_rule, mut flows) = (0, 0, 0);
+    let mut decided_by_name = 0;
     for _ in 0..200 {
         let case = arb::case().new_tree(&mut runner).expect("a case").current();
         let class = case.policies_of(&case.classes[0]);
@@ -68,9 +69,12 @@ fn generated_flows_reach_rules_and_both_verdicts() {
             let by_rule = answer.by.is_some_and(|by| by.rule.is_some());
             allowed_by_rule += usize::from(by_rule && answer.verdict == Verdict::Allow);
             denied_by_rule += usize::from(by_rule && answer.verdict == Verdict::Deny);
+            let nameless = model::decide(&class, &case.world(), flow, &[]);
+            decided_by_name += usize::from(nameless.verdict != answer.verdict);
             flows += 1;
         }
     }
+    assert!(decided_by_name * 50 > flows, "{decided_by_name} of {flows}");
     for count in [allowed_by_rule, denied_by_rule] {
         assert!(
             count * 10 > flows,

@@ -2,10 +2,10 @@
 
 use enforcer::{
     compile::{Image, Input, compile},
-    policy::Policy,
+    policy::{Policy, Replies},
 };
 use enforcer_common::{
-    abi::ClassId,
+    abi::{ClassId, Tag},
     names::Seed,
     verdict::{Decision, Flow, Reason},
 };
@@ -45,6 +45,47 @@ proptest! {
                 let expected = model::decide(&policies, &case.world(), flow, names);
                 let said = answer(&image, number, flow, names);
                 prop_assert_eq!(said, expected, "{:?} {:?}", flow, names);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Until the deadline what the exceptions and every policy allow passes and nothing else; from
+    /// then on it is as if nothing had been.
+    #[test]
+    fn isolation_says_what_the_model_says(case in arb::case(), until in 1..u64::MAX) {
+        let exceptions = case.policies.len() - 1;
+        let own = case.classes.clone();
+        // The last policy plays the exceptions, in a second class beside each class of the case.
+        let with_exceptions = own.iter().map(|class| {
+            let mut class = class.clone();
+            class.push(exceptions);
+            class.dedup();
+            class
+        });
+        let mut case = case.clone();
+        case.classes.extend(with_exceptions);
+        case.policies[exceptions].replies = Replies::Judge;
+        let image = compile(&case.input()).expect("generated cases fit into an image");
+        for (number, class) in own.iter().enumerate() {
+            let tag = Tag::judged(ClassId(number as u16)).isolated(until);
+            let excepted = tag.with_exceptions(ClassId((own.len() + number) as u16));
+            for (flow, names) in case.asked() {
+                let keys: Vec<_> = names.iter().filter_map(|name| image.name_key(name)).collect();
+                let decide = |tag, now| image.decide_tagged(Some(tag), now, flow, &keys);
+                let policies = case.policies_of(class);
+                let decided = |exceptions| {
+                    model::decide_isolated(&policies, exceptions, &case.world(), flow, names)
+                };
+                prop_assert_eq!(decide(tag, until - 1).verdict, decided(None), "{:?}", flow);
+                let exceptions = decided(Some(&case.policies[exceptions]));
+                prop_assert_eq!(decide(excepted, until - 1).verdict, exceptions, "{:?}", flow);
+                let own = image.decide(ClassId(number as u16), flow, names);
+                prop_assert_eq!(decide(tag, until), own, "{:?}", flow);
+                prop_assert_eq!(decide(excepted, until), own, "{:?}", flow);
             }
         }
     }

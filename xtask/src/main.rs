@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod cmd;
 mod demo;
+mod fuzz;
 mod geo;
 mod setup;
 mod test;
@@ -32,6 +33,8 @@ enum Verb {
     /// Measure what enforcer costs, beside what one would use instead (needs root)
     #[command(subcommand)]
     Bench(bench::Args),
+    /// Read messages as the kernel programs do, beside an implementation by others
+    Fuzz(fuzz::Args),
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::Demo => demo::run(),
         Verb::Bench(args) => bench::run(args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {

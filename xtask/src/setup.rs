@@ -3,6 +3,7 @@
 mod bpffs;
 mod linker;
 mod packages;
+mod receivers;
 mod rust;
 
 use std::{path::PathBuf, process::Command};
@@ -43,6 +44,7 @@ pub(crate) fn run() -> Result<Toolchain> {
     let mut note = |outcome: Result<()>| missing.extend(outcome.err());
     note(rust::ensure());
     note(packages::ensure(packages::FOR_TESTS));
+    note(receivers::ensure());
     note(bpffs::ensure());
     let linker = linker::ensure();
     match linker {

@@ -18,6 +18,8 @@ pub enum Counter {
     LostRingFull = 5,
     /// Refused packets whose flow found no room in `FLOWS`; the decision is still counted.
     LostFlowsFull = 6,
+    /// Marks and code points that a socket did not take. Its flow passed all the same.
+    SocketTagFailed = 7,
     /// First fault; see [`Fault`](crate::verdict::Fault). One counter each from here on.
     FaultBase = 16,
     /// First of what became of DNS messages; see [`DnsCount`]. One counter each from here on.

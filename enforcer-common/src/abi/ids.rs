@@ -222,6 +222,13 @@ impl Ports {
         Port(self.0 as u16)
     }
 
+    /// All that is known, as a number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn word(self) -> u32 {
+        self.0
+    }
+
     /// The port, or 65536.
     #[inline(always)]
     #[must_use]

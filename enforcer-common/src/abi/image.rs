@@ -8,15 +8,15 @@
 //! Page 0 is the header: [`ImageHeader`] words, then the fences of the tail, then the classes.
 //! Every other page belongs to one table:
 //!
-//! * **IPv4 index**: one [`Node`] for each /16. A /16 that is one atom holds it in place; others
-//!   point to a bucket of `rest << 16 | atom` words sorted by `rest`, the low 16 bits.
-//! * **IPv6 index**: one [`Node`] for each /16. A crowded /16 points to an inner node of 256
-//!   [`Node`]s for the next 8 bits, and so on; buckets hold `rest << 16 | atom` double words, where
-//!   `rest` is the next 48 bits.
+//! * **IPv4 index** and **IPv6 index**: one [`Node`] for each /16. A /16 that is one atom holds it in
+//!   place. A crowded one points to an inner node of 256 [`Node`]s for the next 8 bits, and so on;
+//!   others point to a bucket of `rest << 16 | atom` double words sorted by `rest`, the bits not yet
+//!   looked at, from the highest down (48 of them at most; an IPv4 address is followed by zeros).
 //! * **Tail**: [`TailEntry`]s sorted by address, for the /64s that hold more than one atom
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
 //! * **Lists**: buckets of [`Segment`]s, sorted by protocol and port.
+//! * **Socket tags**: one [`SocketTag`](super::SocketTag) for each class, in double words.
 //! * **Chains**: [`ChainNode`]s, for what also depends on names.
 //! * **Name index**: as the IPv6 index, over the hashes of names: [`NameSet`](super::NameSet)s in the
 //!   place of atoms, each from a hash to the next number.
@@ -108,6 +108,8 @@ impl ImageHeader {
     pub const TAIL_COUNT: u16 = 11;
     /// Number of NAT64 prefixes, at most [`Self::NAT64_SLOTS`].
     pub const NAT64_COUNT: u16 = 10;
+    /// First page of the socket tags; its pages are consecutive. 0 when no class has any.
+    pub const SOCKET_TAGS: u16 = 48;
     /// [`Seed`](crate::names::Seed) of the name hashes, as two double words (index in double words:
     /// half of this). The same in every image of an instance.
     pub const NAME_SEED: u16 = 12;
@@ -127,6 +129,13 @@ impl ImageHeader {
     pub const FENCES: u16 = u16::MAX - TAIL_PAGES * 4 + 1;
 }
 
+const _: () = assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= ImageHeader::NAME_INDEX);
+
+/// Most entries of a bucket of addresses: two cache lines. More become an inner node.
+pub const BUCKET_ENTRIES: u8 = 16;
+
+/// Socket tags of a page: double words.
+pub const SOCKET_TAGS_PER_PAGE: u16 = (PAGE_WORDS / 2) as u16;
 /// Most pages the tail may have, and the number of fences (a power of two).
 pub const TAIL_PAGES: u16 = 256;
 /// Entries of a tail page: eight words each.
@@ -158,20 +167,20 @@ pub struct TailEntry {
 ///
 /// ```text
 /// leaf    atom:16 | unused:14 | 00
-/// bucket  page:8 | offset:16 | steps:5 | unused:1 | 01     offset in entries' units
+/// bucket  page:8 | offset:16 | steps:5 | unused:1 | 01     offset in double words
 /// inner   page:8 | offset:16 | unused:6 | 10               offset in words, of 256 words
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Node {
     /// One atom.
     Leaf(Atom),
-    /// A sorted bucket of `1 << steps` entries.
+    /// A sorted bucket of `1 << steps` entries, at most [`BUCKET_ENTRIES`].
     Bucket {
         /// Page number.
         page: u8,
-        /// First entry: in words for IPv4, in double words for IPv6.
+        /// First entry, in double words.
         offset: u16,
-        /// Binary logarithm of the number of entries, at most 16.
+        /// Binary logarithm of the number of entries.
         steps: u8,
     },
     /// 256 nodes for the next 8 bits.
@@ -249,11 +258,18 @@ impl Outcome {
         Self::MARK | deny | audit | u32::from(self.rule.0)
     }
 
+    /// Whether a word is an outcome.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_outcome(word: u32) -> bool {
+        word & Self::MARK != 0
+    }
+
     /// Reads a word; `None` when it is not an outcome.
     #[inline(always)]
     #[must_use]
     pub fn unpack(word: u32) -> Option<Self> {
-        if word & Self::MARK == 0 {
+        if !Self::is_outcome(word) {
             return None;
         }
         Some(Self {
@@ -313,11 +329,31 @@ impl MatrixEntry {
         if let Some(chain) = Chain::unpack(word) {
             return Self::Chain(chain);
         }
+        let (page, offset, steps) = Self::list_place(word);
         Self::List {
-            page: (word >> 23) as u8,
-            offset: (word >> 7) as u16,
-            steps: (word >> 2) as u8 & 31,
+            page,
+            offset,
+            steps,
         }
+    }
+
+    /// Whether a word that is not an [`Outcome`] names a list. In plain numbers, for what another
+    /// variant leaves undefined the verifier refuses.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_list(word: u32) -> bool {
+        word & 3 == 0
+    }
+
+    /// Page, offset and steps of a [list](Self::List).
+    #[inline(always)]
+    #[must_use]
+    pub fn list_place(word: u32) -> (u8, u16, u8) {
+        (
+            (word >> 23) as u8,
+            (word >> 7) as u16,
+            (word >> 2) as u8 & 31,
+        )
     }
 }
 

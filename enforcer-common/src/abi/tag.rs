@@ -13,12 +13,35 @@ pub struct Tag {
     /// A [`Stance`].
     stance: u8,
     /// Always zero.
-    reserved: [u8; 5],
-    /// `CLOCK_BOOTTIME` nanoseconds until which everything but loopback is denied; 0 is never.
+    reserved: u8,
+    /// What an isolation leaves open: one more than the number of a class, 0 for nothing.
+    exceptions: u16,
+    /// Always zero.
+    reserved_too: u16,
+    /// `CLOCK_BOOTTIME` nanoseconds until which it is isolated; 0 is not at all.
     pub isolated_until: u64,
 }
 
 const _: () = assert!(size_of::<Tag>() == 16);
+
+/// The time between two changes of what verdicts are made from: of a tag, or of the image in force.
+///
+/// 128 bits drawn at random for each epoch and known to root alone; they are the key of
+/// [`Mark`](crate::verdict::Mark). A change ends the epoch after it was made.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Epoch(pub [u64; 2]);
+
+impl Epoch {
+    /// Before the first one: nothing is remembered.
+    pub const NONE: Self = Self([0; 2]);
+}
+
+impl core::fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Epoch(secret)")
+    }
+}
 
 /// What happens to the flows of a tagged cgroup.
 #[repr(u8)]
@@ -49,12 +72,33 @@ impl Tag {
         Self::new(ClassId(0), stance)
     }
 
-    /// The same, isolated until `until` (`CLOCK_BOOTTIME` nanoseconds; 0 is not at all).
+    /// The same, isolated without exceptions until `until` (`CLOCK_BOOTTIME` nanoseconds; 0 is not
+    /// at all).
     #[must_use]
     pub const fn isolated(self, until: u64) -> Self {
         Self {
+            exceptions: 0,
             isolated_until: until,
             ..self
+        }
+    }
+
+    /// While it is isolated, the policies of this class decide instead of refusing everything.
+    #[must_use]
+    pub const fn with_exceptions(self, class: ClassId) -> Self {
+        Self {
+            exceptions: class.0.wrapping_add(1),
+            ..self
+        }
+    }
+
+    /// See [`Tag::with_exceptions`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn exceptions(&self) -> Option<ClassId> {
+        match self.exceptions {
+            0 => None,
+            next => Some(ClassId(next - 1)),
         }
     }
 
@@ -62,7 +106,9 @@ impl Tag {
         Self {
             class,
             stance: stance as u8,
-            reserved: [0; 5],
+            reserved: 0,
+            exceptions: 0,
+            reserved_too: 0,
             isolated_until: 0,
         }
     }

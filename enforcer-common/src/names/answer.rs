@@ -86,8 +86,12 @@ impl Answer {
         self.names[self.name_count.wrapping_sub(1) as usize % MAX_NAMES].whole
     }
 
+    /// The chain goes on with this name.
+    ///
+    /// # Errors
+    /// There is no room for it.
     #[inline(always)]
-    fn add_name(&mut self, name: &NameKey) -> Result<(), Unread> {
+    pub fn add_name(&mut self, name: &NameKey) -> Result<(), Unread> {
         if self.name_count as usize >= MAX_NAMES {
             return Err(Unread::Aliases);
         }
@@ -134,8 +138,46 @@ pub fn read_records(
     Ok(())
 }
 
-/// Reads the record at `at` into an answer that has [begun](Answer::begin), and gives the place after
-/// it.
+/// Reads records of one message into an answer that has [begun](Answer::begin). In steps, each of which
+/// the kernel makes in a function of its own.
+pub trait RecordReader: NameReader {
+    /// [`read_fixed`] of a record of the name that was read last.
+    ///
+    /// # Errors
+    /// Those of [`read_fixed`].
+    fn fixed(&mut self, at: u16) -> Result<Fixed, Unread>;
+
+    /// Adds the name that was read last to the answer.
+    ///
+    /// # Errors
+    /// It has no room for more names.
+    fn add_alias(&mut self) -> Result<(), Unread>;
+}
+
+/// What follows the name of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// Where the data starts.
+    pub data: u16,
+    /// Where the next record starts.
+    pub next: u16,
+    /// What is to be done with the data.
+    pub alias: Alias,
+}
+
+/// Whether the data of a record is a name to be read.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alias {
+    /// It is none.
+    None = 0,
+    /// It must be a name, and says nothing.
+    Other = 1,
+    /// It is the next name of the chain.
+    Next = 2,
+}
+
+/// Reads the record at `at`, and gives the place after it.
 ///
 /// Aliases must come before what they lead to, as every resolver sends them. Records of other names,
 /// types and classes say nothing and are passed over. Other sections are not read: nobody asked.
@@ -143,50 +185,65 @@ pub fn read_records(
 /// # Errors
 /// It cannot be read, or there is no room for what it says.
 #[inline(always)]
-pub fn read_record<B: Bytes, N: NameReader>(
+pub fn read_record<R: RecordReader>(reader: &mut R, at: u16) -> Result<u16, Unread> {
+    let after_name = reader.read(at)?;
+    let fixed = reader.fixed(after_name)?;
+    if fixed.alias != Alias::None {
+        if reader.read(fixed.data)? != fixed.next {
+            return Err(Unread::Record);
+        }
+        if fixed.alias == Alias::Next {
+            reader.add_alias()?;
+        }
+    }
+    Ok(fixed.next)
+}
+
+/// Reads what follows the name of a record, which is `owner`: an address of the name that is wanted
+/// goes into the answer.
+///
+/// # Errors
+/// It cannot be read.
+#[inline(always)]
+pub fn read_fixed<B: Bytes>(
     message: &B,
-    names: &mut N,
+    owner: &NameKey,
     at: u16,
     answer: &mut Answer,
-) -> Result<u16, Unread> {
-    let fixed = names.read(at)?;
-    let is_wanted = names.key().whole == answer.wanted();
-    let kind = message.word(fixed)?;
-    let class = message.word(fixed.wrapping_add(2))?;
-    let ttl = u32::from(message.word(fixed.wrapping_add(4))?) << 16
-        | u32::from(message.word(fixed.wrapping_add(6))?);
-    let length = message.word(fixed.wrapping_add(8))?;
-    let data = fixed.wrapping_add(10);
+) -> Result<Fixed, Unread> {
+    let is_wanted = owner.whole == answer.wanted();
+    let kind = message.word(at)?;
+    let class = message.word(at.wrapping_add(2))?;
+    let ttl = u32::from(message.word(at.wrapping_add(4))?) << 16
+        | u32::from(message.word(at.wrapping_add(6))?);
+    let length = message.word(at.wrapping_add(8))?;
+    let data = at.wrapping_add(10);
     let (next, over) = data.overflowing_add(length);
     if over || (length > 0 && message.byte(next.wrapping_sub(1)).is_none()) {
         return Err(Unread::Ends);
     }
-    if class != CLASS_INTERNET {
-        return Ok(next);
-    }
-    match kind {
-        TYPE_A if length != 4 => return Err(Unread::Record),
-        TYPE_AAAA if length != 16 => return Err(Unread::Record),
-        TYPE_A | TYPE_AAAA if is_wanted => {
-            let address = match kind {
-                TYPE_A => Addr::from_v4(octets(message, data)?),
-                _ => Addr::from_v6(octets(message, data)?),
-            };
-            answer.add_address(address);
-            answer.hold_for(ttl);
-        }
-        TYPE_CNAME => {
-            if names.read(data)? != next {
-                return Err(Unread::Record);
-            }
-            if is_wanted {
-                answer.add_name(names.key())?;
+    let mut alias = Alias::None;
+    if class == CLASS_INTERNET {
+        match kind {
+            TYPE_A if length != 4 => return Err(Unread::Record),
+            TYPE_AAAA if length != 16 => return Err(Unread::Record),
+            TYPE_A | TYPE_AAAA if is_wanted => {
+                let address = match kind {
+                    TYPE_A => Addr::from_v4(octets(message, data)?),
+                    _ => Addr::from_v6(octets(message, data)?),
+                };
+                answer.add_address(address);
                 answer.hold_for(ttl);
             }
+            TYPE_CNAME if is_wanted => {
+                answer.hold_for(ttl);
+                alias = Alias::Next;
+            }
+            TYPE_CNAME => alias = Alias::Other,
+            _ => {}
         }
-        _ => {}
     }
-    Ok(next)
+    Ok(Fixed { data, next, alias })
 }
 
 #[inline(always)]

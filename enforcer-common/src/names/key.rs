@@ -1,6 +1,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::sip::{Sip, pair};
+use crate::{
+    opaque::{forget, opaque},
+    sip::Sip,
+};
 
 /// Most labels of a wildcard's suffix.
 pub const MAX_SUFFIX_LABELS: usize = 8;
@@ -66,11 +69,12 @@ impl NameKey {
             if label.is_empty() || label.len() > MAX_LABEL_BYTES {
                 return None;
             }
+            builder.boundary(seed);
             for &byte in label.as_bytes() {
                 builder.byte(byte);
             }
-            builder.end_label(seed);
         }
+        builder.boundary(seed);
         Some(builder.finish(seed))
     }
 
@@ -86,16 +90,59 @@ impl NameKey {
     }
 }
 
-/// Makes a [`NameKey`] from bytes in wire order.
+/// Takes a name, byte by byte in wire order.
 ///
-/// It has no length of its own to check: who reads a message bounds labels and names. There is little
-/// to do at the end of a label, for the verifier walks that at every byte of the longest name.
+/// It has no length of its own to check: who reads a message bounds labels and names.
+pub trait NameHasher {
+    /// A label begins, or the name ends.
+    fn boundary(&mut self, seed: &Seed);
+
+    /// The next byte of the label.
+    fn byte(&mut self, byte: u8);
+}
+
+/// Makes [`NameKey::whole`].
+#[derive(Clone, Copy)]
+pub struct WholeHasher(Sip);
+
+impl WholeHasher {
+    /// No labels yet.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(seed: &Seed) -> Self {
+        Self(Sip::new(seed.0, domain::WHOLE))
+    }
+
+    /// The hash of a name that has ended.
+    #[inline(always)]
+    #[must_use]
+    pub fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
+
+impl NameHasher for WholeHasher {
+    #[inline(always)]
+    fn boundary(&mut self, _seed: &Seed) {
+        /// No byte has this value.
+        const BOUNDARY: u64 = 0x100;
+        self.0.absorb(BOUNDARY);
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.0.absorb(lower(byte));
+    }
+}
+
+/// Makes a [`NameKey`].
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct NameKeyBuilder {
     label: Sip,
-    whole: Sip,
+    whole: WholeHasher,
     recent: [u64; MAX_SUFFIX_LABELS],
+    /// One less than the number of boundaries.
     labels: u64,
 }
 
@@ -105,40 +152,14 @@ impl NameKeyBuilder {
     #[must_use]
     pub fn new(seed: &Seed) -> Self {
         Self {
-            label: Sip::new(seed, domain::LABEL),
-            whole: Sip::new(seed, domain::WHOLE),
+            label: Sip::new(seed.0, domain::LABEL),
+            whole: WholeHasher::new(seed),
             recent: [0; MAX_SUFFIX_LABELS],
-            labels: 0,
+            labels: u64::MAX,
         }
     }
 
-    /// The next byte of the current label.
-    #[inline(always)]
-    pub fn byte(&mut self, byte: u8) {
-        let byte = u64::from(lower(byte));
-        self.label.absorb(byte);
-        self.whole.absorb(byte);
-    }
-
-    /// The current label is complete.
-    #[inline(always)]
-    pub fn end_label(&mut self, seed: &Seed) {
-        /// No byte has this value.
-        const BOUNDARY: u64 = 0x100;
-        self.whole.absorb(BOUNDARY);
-        self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = self.label.finish();
-        self.labels = self.labels.wrapping_add(1);
-        self.label = Sip::new(seed, domain::LABEL);
-    }
-
-    /// [`NameKey::whole`] of the labels so far.
-    #[inline(always)]
-    #[must_use]
-    pub fn whole(&self) -> u64 {
-        self.whole.finish()
-    }
-
-    /// The key of the labels so far.
+    /// The key of a name that has ended.
     #[inline(always)]
     #[must_use]
     pub fn finish(&self, seed: &Seed) -> NameKey {
@@ -150,7 +171,7 @@ impl NameKeyBuilder {
     /// The same, in place: the stack of a kernel program has no room for a key.
     #[inline(always)]
     pub fn finish_into(&self, seed: &Seed, key: &mut NameKey) {
-        key.whole = self.whole();
+        key.whole = self.whole.finish();
         key.labels = self.labels as u8;
         key.reserved = [0; 7];
         let mut suffix = 0;
@@ -162,6 +183,24 @@ impl NameKeyBuilder {
     }
 }
 
+impl NameHasher for NameKeyBuilder {
+    /// What is before the first label is hashed as a label too, and then not counted: the verifier
+    /// would walk both sides of a test at every byte.
+    #[inline(always)]
+    fn boundary(&mut self, seed: &Seed) {
+        self.whole.boundary(seed);
+        self.recent[self.labels as usize % MAX_SUFFIX_LABELS] = self.label.finish();
+        self.labels = forget(self.labels.wrapping_add(1), seed.0[0]);
+        self.label = Sip::new(seed.0, domain::LABEL);
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.label.absorb(lower(byte));
+        self.whole.byte(byte);
+    }
+}
+
 /// Hash of a question: the hash of its whole name, and its type.
 #[inline(always)]
 #[must_use]
@@ -169,11 +208,23 @@ pub fn question_hash(seed: &Seed, whole: u64, kind: u16) -> u64 {
     pair(seed, domain::QUESTION, whole, u64::from(kind))
 }
 
-/// RFC 4343: names compare without regard to the case of ASCII letters, and of no others.
+/// RFC 4343: names compare without regard to the case of ASCII letters, and of no others. Without a
+/// branch, for the verifier would walk both sides at every byte.
 #[inline(always)]
-fn lower(byte: u8) -> u8 {
-    let is_upper = byte.wrapping_sub(b'A') < 26;
-    byte | (is_upper as u8) << 5
+fn lower(byte: u8) -> u64 {
+    let byte = u64::from(byte);
+    let letter = byte.wrapping_sub(u64::from(b'A')) & 0xff;
+    let is_upper = opaque(letter.wrapping_sub(26) >> 63);
+    byte | is_upper << 5
+}
+
+/// Hash of two words, in order.
+#[inline(always)]
+fn pair(seed: &Seed, domain: u64, left: u64, right: u64) -> u64 {
+    let mut sip = Sip::new(seed.0, domain);
+    sip.absorb(left);
+    sip.absorb(right);
+    sip.finish()
 }
 
 #[cfg(test)]

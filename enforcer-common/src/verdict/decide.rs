@@ -9,7 +9,10 @@
 //!    implied: DNS, metadata services and private networks need a rule like everything else.
 //! 3. **Unknown workloads.** A cgroup below a managed root that has no tag of its own yet is treated
 //!    as that root says: its packets wait (hold), are refused (deny) or pass (allow).
-//! 4. **Isolation.** Until its deadline an isolated workload is refused everything but loopback.
+//! 4. **Isolation** comes before 3 and what follows. Until its deadline an isolated workload is refused
+//!    everything but loopback, replies included. It may have exceptions: then its tag names a second
+//!    class, of its own policies and one more that allows the exceptions alone, and only what all of
+//!    them allow passes. After the deadline the tag is read as if nothing had been.
 //! 5. **Where does it go?** An IPv4 address inside an IPv6 address (v4-mapped, NAT64, 6to4, Teredo,
 //!    ISATAP) is judged as that IPv4 address. Only an ISATAP address on a routable prefix is judged
 //!    twice, as itself and as the IPv4 address, and both must pass. Every address belongs to one
@@ -41,7 +44,7 @@ use super::{
     names::Names,
     tables::Tables,
 };
-use crate::abi::{Segment, Stance, Tag};
+use crate::abi::{ClassId, Segment, Stance};
 
 /// Decides one flow. See the text above.
 #[inline(always)]
@@ -56,35 +59,48 @@ pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
     if flow.dst.is_loopback() {
         return Decision::because(Verdict::Allow, Reason::Loopback);
     }
-    if tag.isolated_until != 0 && tables.now_ns() < tag.isolated_until {
+    let isolated = tag.isolated_until != 0 && tables.now_ns() < tag.isolated_until;
+    let class = if isolated {
+        match tag.exceptions() {
+            Some(class) => class,
+            None => return Decision::because(Verdict::Deny, Reason::Isolated),
+        }
+    } else {
+        match stance {
+            Stance::Release => return Decision::because(Verdict::Allow, Reason::Released),
+            Stance::UnknownHold => return Decision::because(Verdict::Hold, Reason::Unknown),
+            Stance::UnknownDeny => return Decision::because(Verdict::Deny, Reason::Unknown),
+            Stance::UnknownAllow => return Decision::because(Verdict::Allow, Reason::Unknown),
+            Stance::Judge => tag.class,
+        }
+    };
+    let decision = decide_by_policy(tables, class, flow);
+    // The second class judges replies, so this is every refusal but a fault.
+    if isolated && decision.verdict == Verdict::Deny && matches!(decision.reason, Reason::Rule) {
         return Decision::because(Verdict::Deny, Reason::Isolated);
     }
-    match stance {
-        Stance::Release => Decision::because(Verdict::Allow, Reason::Released),
-        Stance::UnknownHold => Decision::because(Verdict::Hold, Reason::Unknown),
-        Stance::UnknownDeny => Decision::because(Verdict::Deny, Reason::Unknown),
-        Stance::UnknownAllow => Decision::because(Verdict::Allow, Reason::Unknown),
-        Stance::Judge => decide_by_policy(tables, &tag, flow),
-    }
+    decision
 }
 
 #[inline(always)]
-fn decide_by_policy<T: Tables>(tables: &T, tag: &Tag, flow: &Flow) -> Decision {
+fn decide_by_policy<T: Tables>(tables: &T, class: ClassId, flow: &Flow) -> Decision {
     let key = Segment::key(flow.proto, flow.ports);
-    let mut judgement = tables.judge(tag.class, flow.dst, key, Names::UNASKED);
+    let mut judgement = tables.judge(class, flow.dst, key, Names::UNASKED);
+    let by_name = judgement.outcome == Err(Fault::NoNames);
     // Twice, for the image may change once between the names and their use.
     for _ in 0..2 {
         if judgement.outcome != Err(Fault::NoNames) {
             break;
         }
-        let names = tables.names(flow, tag.class);
-        judgement = tables.judge(tag.class, flow.dst, key, names);
+        let names = tables.names(flow, class);
+        judgement = tables.judge(class, flow.dst, key, names);
     }
     let outcome = match judgement.outcome {
         Ok(outcome) => outcome,
         Err(fault) => return Decision::fault(fault),
     };
-    let mut decision = Decision::ruled(outcome, tag.class, judgement.generation);
+    let mut decision = Decision::ruled(outcome, class, judgement.generation);
+    decision.by_name = by_name;
     if outcome.deny && !judgement.judge_replies && tables.is_reply(flow) {
         decision.verdict = Verdict::Allow;
         decision.reason = Reason::Reply;

@@ -192,6 +192,8 @@ pub struct Decision {
     pub rule: RuleId,
     /// Allowed, but `rule` belongs to a policy in audit mode and would deny.
     pub would_deny: bool,
+    /// It depends on the names of the destination, which come and go.
+    pub by_name: bool,
     /// Low 16 bits of the number of the image that decided; 0 where none was asked.
     pub generation: u16,
     /// The workload's class; 0 where no policy was asked.
@@ -208,6 +210,7 @@ impl Decision {
             reason,
             rule: RuleId::NONE,
             would_deny: false,
+            by_name: false,
             generation: 0,
             class: ClassId(0),
         }
@@ -226,6 +229,7 @@ impl Decision {
             reason: Reason::Rule,
             rule: outcome.rule,
             would_deny: outcome.audit,
+            by_name: false,
             generation,
             class,
         }

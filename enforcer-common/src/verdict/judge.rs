@@ -76,7 +76,8 @@ pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32, names: Na
     let mut outcome = Err(Fault::NoImage);
     // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
     for round in 0..2 {
-        let this = judge_address(pages, header, class, address, key, names);
+        let word = judge_address(pages, header, class, address, key, names);
+        let this = Outcome::unpack(word).ok_or(Fault::from_byte(word as u8));
         if round == 0
             || !matches!(
                 this,
@@ -136,6 +137,8 @@ fn nat64_prefix(header: &Page, slot: u16) -> Nat64Prefix {
     }
 }
 
+/// The word of an outcome, or a fault's number: what the payload of another variant leaves undefined,
+/// the verifier refuses.
 #[inline(always)]
 fn judge_address<P: Pages>(
     pages: &P,
@@ -144,30 +147,37 @@ fn judge_address<P: Pages>(
     address: Family,
     key: u32,
     names: Names,
-) -> Result<Outcome, Fault> {
-    let atom = locate(pages, header, address)?;
+) -> u32 {
+    let atom = match locate(pages, header, address) {
+        Ok(atom) => atom,
+        Err(fault) => return fault as u32,
+    };
     let atoms = header.word(ImageHeader::ATOMS);
     let cell = u32::from(class.0)
         .wrapping_mul(atoms)
         .wrapping_add(u32::from(atom.0));
     let number = header.word(ImageHeader::MATRIX).wrapping_add(cell >> 16);
-    let matrix = pages.page(number).ok_or(Fault::NoPage)?;
-    let word = match MatrixEntry::unpack(matrix.word(cell as u16)) {
-        MatrixEntry::Outcome(outcome) => return Ok(outcome),
-        MatrixEntry::List {
-            page,
-            offset,
-            steps,
-        } => {
-            let page = pages.page(u32::from(page)).ok_or(Fault::NoPage)?;
-            let target = u64::from(key) << 32 | 0xffff_ffff;
-            let at = last_double_at_most(page, offset, steps, target);
-            page.double(at) as u32
-        }
-        MatrixEntry::Chain(chain) => chain.pack(),
+    let Some(matrix) = pages.page(number) else {
+        return Fault::NoPage as u32;
     };
-    if let Some(outcome) = Outcome::unpack(word) {
-        return Ok(outcome);
+    let mut word = matrix.word(cell as u16);
+    if Outcome::is_outcome(word) {
+        return word;
     }
-    walk(pages, word, names.of_image(header)?)
+    if MatrixEntry::is_list(word) {
+        let (page, offset, steps) = MatrixEntry::list_place(word);
+        let Some(page) = pages.page(u32::from(page)) else {
+            return Fault::NoPage as u32;
+        };
+        let target = u64::from(key) << 32 | 0xffff_ffff;
+        let at = last_double_at_most(page, offset, steps, target);
+        word = page.double(at) as u32;
+        if Outcome::is_outcome(word) {
+            return word;
+        }
+    }
+    match names.of_image(header) {
+        Ok(mask) => walk(pages, word, mask),
+        Err(fault) => fault as u32,
+    }
 }

@@ -2,57 +2,35 @@
 
 use super::{
     decision::Fault,
-    search::{last_double_at_most, last_record_at_most, last_word_at_most},
+    search::{last_of_few_at_most, last_record_at_most},
     tables::Pages,
 };
 use crate::abi::{Atom, Family, ImageHeader, Node, Page, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES};
 
-/// The atom of an address, in one or two cache misses.
+/// The atom of an address, in two or three cache misses.
 ///
 /// # Errors
 /// The image lacks a page or holds a word that no version wrote.
 #[inline(always)]
 pub fn locate<P: Pages>(pages: &P, header: &Page, family: Family) -> Result<Atom, Fault> {
+    // The first 64 bits of the address, from the highest down: an IPv4 address is the first 32.
+    let (index, bits) = match family {
+        Family::V4(v4) => (ImageHeader::V4_INDEX, u64::from(v4) << 32),
+        Family::V6(hi, _) => (ImageHeader::V6_INDEX, hi),
+    };
+    let atom = descend(pages, header.word(index), bits)?;
     match family {
-        Family::V4(v4) => locate_v4(pages, header, v4),
-        Family::V6(hi, lo) => locate_v6(pages, header, hi, lo),
+        Family::V6(hi, lo) if atom == Atom::SPLIT => locate_tail(pages, header, hi, lo),
+        Family::V4(_) | Family::V6(..) => Ok(atom),
     }
 }
 
+/// What stands in an index of 64-bit numbers, the first halves of addresses or hashes of names.
+/// From the index down: 16 bits, then 8 with each inner node, then a bucket for the rest.
 #[inline(always)]
-fn locate_v4<P: Pages>(pages: &P, header: &Page, v4: u32) -> Result<Atom, Fault> {
-    let index = page(pages, header.word(ImageHeader::V4_INDEX))?;
-    match Node::unpack(index.word((v4 >> 16) as u16)) {
-        Node::Leaf(atom) => Ok(atom),
-        Node::Bucket {
-            page: number,
-            offset,
-            steps,
-        } => {
-            let bucket = page(pages, u32::from(number))?;
-            let at = last_word_at_most(bucket, offset, steps, v4 << 16 | 0xffff);
-            Ok(Atom(bucket.word(at) as u16))
-        }
-        Node::Inner { .. } | Node::Bad => Err(Fault::BadNode),
-    }
-}
-
-#[inline(always)]
-fn locate_v6<P: Pages>(pages: &P, header: &Page, hi: u64, lo: u64) -> Result<Atom, Fault> {
-    let atom = locate_prefix(pages, header.word(ImageHeader::V6_INDEX), hi)?;
-    if atom == Atom::SPLIT {
-        locate_tail(pages, header, hi, lo)
-    } else {
-        Ok(atom)
-    }
-}
-
-/// What stands in an index of 64-bit numbers: the upper halves of IPv6 addresses, or hashes of names.
-#[inline(always)]
-pub(super) fn locate_prefix<P: Pages>(pages: &P, index: u32, hi: u64) -> Result<Atom, Fault> {
-    let index = page(pages, index)?;
-    let mut node = index.word((hi >> 48) as u16);
-    let mut rest = hi << 16;
+pub(super) fn descend<P: Pages>(pages: &P, index: u32, bits: u64) -> Result<Atom, Fault> {
+    let mut node = page(pages, index)?.word((bits >> 48) as u16);
+    let mut rest = bits << 16;
     // 48 bits are left and an inner node takes 8.
     for _ in 0..6 {
         let Node::Inner {
@@ -74,7 +52,7 @@ pub(super) fn locate_prefix<P: Pages>(pages: &P, index: u32, hi: u64) -> Result<
             steps,
         } => {
             let bucket = page(pages, u32::from(number))?;
-            let at = last_double_at_most(bucket, offset, steps, rest | 0xffff);
+            let at = last_of_few_at_most(bucket, offset, steps, rest | 0xffff);
             Ok(Atom(bucket.double(at) as u16))
         }
         Node::Inner { .. } | Node::Bad => Err(Fault::BadNode),

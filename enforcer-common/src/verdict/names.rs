@@ -1,6 +1,6 @@
 //! Names of addresses, as an image sees them.
 
-use super::{decision::Fault, locate::locate_prefix, tables::Pages};
+use super::{decision::Fault, locate::descend, tables::Pages};
 use crate::{
     abi::{
         Addr, CHAIN_STEPS, Chain, ClassEntry, ClassId, ImageHeader, NameMask, NameSet, Outcome,
@@ -152,7 +152,7 @@ pub fn name_set<P: Pages>(pages: &P, hash: u64) -> Result<NameSet, Fault> {
     let header = pages.page(0).ok_or(Fault::NoImage)?;
     match header.word(ImageHeader::NAME_INDEX) {
         0 => Ok(NameSet(0)),
-        index => Ok(NameSet(locate_prefix(pages, index, hash)?.0)),
+        index => Ok(NameSet(descend(pages, index, hash)?.0)),
     }
 }
 
@@ -176,16 +176,21 @@ pub fn set_mask<P: Pages>(pages: &P, class: ClassId, set: NameSet) -> Result<Nam
     Ok(NameMask(page.double(cell as u16 & 0x7fff)))
 }
 
-/// Follows a chain to its end.
+/// Follows a chain to its end: the word of an outcome, or a fault's number.
 #[inline(always)]
-pub(super) fn walk<P: Pages>(pages: &P, first: u32, mask: NameMask) -> Result<Outcome, Fault> {
+pub(super) fn walk<P: Pages>(pages: &P, first: u32, mask: NameMask) -> u32 {
     let mut word = first;
     for _ in 0..CHAIN_STEPS {
-        if let Some(outcome) = Outcome::unpack(word) {
-            return Ok(outcome);
+        if Outcome::is_outcome(word) {
+            return word;
         }
-        let chain = Chain::unpack(word).ok_or(Fault::BadList)?;
-        let page = pages.page(u32::from(chain.page)).ok_or(Fault::NoPage)?;
+        if !Chain::is_chain(word) {
+            return Fault::BadList as u32;
+        }
+        let chain = Chain::place(word);
+        let Some(page) = pages.page(u32::from(chain.page)) else {
+            return Fault::NoPage as u32;
+        };
         let ways = page.double(chain.offset.wrapping_add(1));
         let holds = page.double(chain.offset) & mask.0 != 0;
         word = if holds {
@@ -194,5 +199,9 @@ pub(super) fn walk<P: Pages>(pages: &P, first: u32, mask: NameMask) -> Result<Ou
             ways as u32
         };
     }
-    Outcome::unpack(word).ok_or(Fault::BadList)
+    if Outcome::is_outcome(word) {
+        word
+    } else {
+        Fault::BadList as u32
+    }
 }

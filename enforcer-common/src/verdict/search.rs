@@ -4,55 +4,39 @@
 //! limit of a million instructions. So the comparison becomes arithmetic, and the optimiser is kept
 //! from turning it back into a branch.
 
-use crate::abi::Page;
-
-/// Hides where `value` came from, so that the optimiser cannot make a branch of it.
-#[inline(always)]
-fn opaque(value: u64) -> u64 {
-    #[cfg(target_arch = "bpf")]
-    {
-        let mut value = value;
-        // One instruction, for an empty sequence leaves two line records at one offset, which the
-        // verifier refuses.
-        // SAFETY: copies a register onto itself.
-        unsafe { core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack)) };
-        value
-    }
-    #[cfg(not(target_arch = "bpf"))]
-    value
-}
-
-/// 1 when `a <= b`, else 0. Both are below 2^63.
-#[inline(always)]
-fn at_most_small(a: u64, b: u64) -> u64 {
-    opaque(b.wrapping_sub(a) >> 63) ^ 1
-}
+use crate::{
+    abi::{BUCKET_ENTRIES, Page},
+    opaque::opaque,
+};
 
 /// 1 when `a <= b`, else 0.
 #[inline(always)]
 fn at_most(a: u64, b: u64) -> u64 {
-    // The borrow of b - a (Hacker's Delight, 2-13).
-    let borrow = ((!b & a) | ((!b | a) & b.wrapping_sub(a))) >> 63;
-    opaque(borrow) ^ 1
+    // The borrow of b - a (Hacker's Delight, 2-13). Hidden before the shift: the optimiser takes
+    // the sign of a difference for a comparison, and a comparison for a branch.
+    let borrow = (!b & a) | ((!b | a) & b.wrapping_sub(a));
+    opaque(borrow) >> 63 ^ 1
 }
 
-/// Position of the last of `1 << steps` sorted words, from `first` on, that is at most `target`.
-/// The first one must be.
+/// The same as [`last_double_at_most`] for a bucket of addresses, of at most [`BUCKET_ENTRIES`]:
+/// always four probes, for a way out after each would cost the verifier more than they cost here.
 #[inline(always)]
-pub(super) fn last_word_at_most(page: &Page, first: u16, steps: u8, target: u32) -> u16 {
-    last_at_most(first, steps, |at| {
-        at_most_small(u64::from(page.word(at)), u64::from(target))
-    })
+pub(super) fn last_of_few_at_most(page: &Page, first: u16, steps: u8, target: u64) -> u16 {
+    const STEPS: u32 = BUCKET_ENTRIES.ilog2();
+    let mut at = u64::from(first);
+    let mut half = 1u64 << (steps & 31);
+    for _ in 0..STEPS {
+        half >>= 1;
+        let probe = at + half;
+        at += half & at_most(page.double(probe as u16), target).wrapping_neg();
+    }
+    at as u16
 }
 
-/// The same for double words; positions are counted in double words.
+/// Position of the last of `1 << steps` sorted double words, from `first` on, that is at most
+/// `target`. The first one must be. Positions are counted in double words.
 #[inline(always)]
 pub(super) fn last_double_at_most(page: &Page, first: u16, steps: u8, target: u64) -> u16 {
-    last_at_most(first, steps, |at| at_most(page.double(at), target))
-}
-
-#[inline(always)]
-fn last_at_most(first: u16, steps: u8, fits: impl Fn(u16) -> u64) -> u16 {
     let mut at = u64::from(first);
     let mut half = 1u64 << (steps & 31);
     // Most buckets are small: two steps at a time, then a look whether more are needed. A look at
@@ -64,7 +48,7 @@ fn last_at_most(first: u16, steps: u8, fits: impl Fn(u16) -> u64) -> u16 {
         for _ in 0..2 {
             half >>= 1;
             let probe = at + half;
-            at += half & fits(probe as u16).wrapping_neg();
+            at += half & at_most(page.double(probe as u16), target).wrapping_neg();
         }
     }
     at as u16
@@ -99,7 +83,7 @@ pub(super) fn last_record_at_most(
 
 #[cfg(test)]
 mod tests {
-    use super::{at_most, at_most_small};
+    use super::at_most;
 
     #[test]
     fn at_most_is_at_most() {
@@ -116,8 +100,6 @@ mod tests {
         for a in interesting {
             for b in interesting {
                 assert_eq!(at_most(a, b) == 1, a <= b, "{a} {b}");
-                let (a, b) = (a >> 1, b >> 1);
-                assert_eq!(at_most_small(a, b) == 1, a <= b, "{a} {b}");
             }
         }
     }

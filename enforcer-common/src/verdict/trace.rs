@@ -60,6 +60,7 @@ impl Trace {
                 reason: Reason::from_byte(reason)?,
                 rule: RuleId(u16::from_be_bytes([rule_hi, rule_lo])),
                 would_deny: verdict & 0x80 != 0,
+                by_name: false,
                 generation: u16::from_be_bytes([image_hi, image_lo]),
                 // Not among the words: who traces asks for rules.
                 class: ClassId(0),

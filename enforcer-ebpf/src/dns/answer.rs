@@ -4,7 +4,7 @@ use aya_ebpf::{
     EbpfContext as _, bindings::__sk_buff, helpers::bpf_skb_load_bytes, programs::SkBuffContext,
 };
 use enforcer_common::{
-    abi::{CgroupId, ClassId, Device, DnsCount, Resolved, Stance},
+    abi::{ClassId, Device, DnsCount, Resolved, Stance},
     names::{
         HEADER_BYTES, Head, NameReader as _, Unread, question_hash, read_question, read_record,
         read_records,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     emit::count,
     flow::{Context, skb},
-    maps::{ASKERS, Asked, MESSAGE_BYTES, QUESTIONS, Question, TRUSTED},
+    maps::{ASKERS, MESSAGE_BYTES, QUESTIONS, TRUSTED},
     tables::{now_ns, resolver, seed, workload},
 };
 
@@ -35,45 +35,32 @@ pub fn read(ctx: &SkBuffContext) {
     }
     let skb = ctx.skb.skb;
     let whole = messages(ctx, &packet, |at, length| {
-        count(dns_answer(skb, at, length) as u32);
+        let refused = dns_believe(skb, at, length);
+        let outcome = if refused == 0 { dns_learn() } else { refused };
+        count(outcome as u32);
     });
     if !whole {
         count(DnsCount::NotWhole.counter());
     }
 }
 
-/// Learns from the message at `at`, and tells what to count.
+/// Puts the message at `at` on the desk, if somebody waits for it and it is believed. 0, or what to
+/// count.
 ///
-/// A global function, as all that reads messages: the verifier walks it once.
+/// A global function, as all that reads messages: the verifier walks it once. And one by itself, for
+/// the stack has 512 bytes for all that are under way.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn dns_answer(skb: *mut __sk_buff, at: u64, length: u64) -> u64 {
+extern "C" fn dns_believe(skb: *mut __sk_buff, at: u64, length: u64) -> u64 {
     let ctx = SkBuffContext::new(skb);
-    let outcome = match believe(&ctx, at) {
-        Ok(believed) => match copy(&ctx, at, length) {
-            Ok(reading) => {
-                let outcome = learn(reading, &believed);
-                // SAFETY: the desk is a map value.
-                unsafe { (*reading.as_ptr()).busy = 0 };
-                outcome
-            }
-            Err(cause) => cause.counter(),
-        },
-        Err(cause) => cause.counter(),
-    };
-    u64::from(outcome)
-}
-
-/// An answer that somebody waits for, from where it is believed.
-struct Believed {
-    key: Asked,
-    question: Question,
-    workload: CgroupId,
-    class: ClassId,
+    match believe(&ctx, at, length) {
+        Ok(()) => 0,
+        Err(refused) => u64::from(refused.counter()),
+    }
 }
 
 #[inline(always)]
-fn believe(ctx: &SkBuffContext, at: u64) -> Result<Believed, DnsCount> {
+fn believe(ctx: &SkBuffContext, at: u64, length: u64) -> Result<(), DnsCount> {
     let id = ctx.load(at as usize).map_err(|_| DnsCount::NotWhole)?;
     let source = skb::source_address(ctx).ok_or(DnsCount::Unasked)?;
     let key = asked(ctx, source, u16::from_be_bytes(id));
@@ -89,12 +76,15 @@ fn believe(ctx: &SkBuffContext, at: u64) -> Result<Believed, DnsCount> {
         Some((workload, tag))
             if tag.stance() == Some(Stance::Judge) && resolver(tag.class, source) =>
         {
-            Ok(Believed {
-                key,
-                question,
-                workload,
-                class: tag.class,
-            })
+            let desk = copy(ctx, at, length)?.as_ptr();
+            // SAFETY: the desk is a map value.
+            unsafe {
+                (*desk).asked = key;
+                (*desk).question = question;
+                (*desk).workload = workload;
+                (*desk).class = u64::from(tag.class.0);
+            }
+            Ok(())
         }
         _ => Err(DnsCount::Unasked),
     }
@@ -147,16 +137,25 @@ fn copy(ctx: &SkBuffContext, at: u64, length: u64) -> Result<Reading, DnsCount> 
     Ok(reading)
 }
 
-#[inline(always)]
-fn learn(reading: Reading, believed: &Believed) -> u32 {
-    match understand(reading, believed) {
+/// Learns from the message on the desk, and tells what to count.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn dns_learn() -> u64 {
+    let Some(reading) = Reading::desk() else {
+        return u64::from(DnsCount::NoRoom.counter());
+    };
+    let outcome = match understand(reading) {
         Ok(outcome) => outcome.counter(),
         Err(cause) => DnsCount::unread(cause),
-    }
+    };
+    // SAFETY: the desk is a map value.
+    unsafe { (*reading.as_ptr()).busy = 0 };
+    u64::from(outcome)
 }
 
 #[inline(always)]
-fn understand(mut reading: Reading, believed: &Believed) -> Result<DnsCount, Unread> {
+fn understand(mut reading: Reading) -> Result<DnsCount, Unread> {
+    let desk = reading.as_ptr();
     let head = Head::read(&reading, 0)?;
     if !head.is_response() || !head.is_query_for_one() {
         return Err(Unread::Question);
@@ -167,52 +166,32 @@ fn understand(mut reading: Reading, believed: &Believed) -> Result<DnsCount, Unr
         return Ok(DnsCount::Unasked);
     };
     let hash = question_hash(&seed, reading.key().whole, question.kind);
+    // SAFETY: the desk is a map value.
+    let (asked, expected) = unsafe { (&(*desk).asked, (*desk).question.hash) };
     // Taking the question away and using it are one step: a second answer finds none.
-    if hash != believed.question.hash || QUESTIONS.remove(&believed.key).is_err() {
+    if hash != expected || QUESTIONS.remove(asked).is_err() {
         return Ok(DnsCount::Unasked);
     }
     if head.code() != 0 {
         return Ok(DnsCount::NoAddress);
     }
-    // SAFETY: the desk is a map value; the answer and the name that was read lie side by side.
-    let answer = unsafe { &mut (*reading.as_ptr()).answer };
-    answer.begin(reading.key());
-    read_records(question.end, head.answers, next_record)?;
-    if answer.address_count() == 0 {
+    // SAFETY: the answer and the name that was read lie side by side.
+    unsafe { (*desk).answer.begin(reading.key()) };
+    read_records(question.end, head.answers, |at| {
+        read_record(&mut reading, at)
+    })?;
+    // SAFETY: as above.
+    let (addresses, ttl, workload, class) = unsafe {
+        let answer = &(*desk).answer;
+        let class = ClassId((*desk).class as u16);
+        (answer.address_count(), answer.ttl, (*desk).workload, class)
+    };
+    if addresses == 0 {
         return Ok(DnsCount::NoAddress);
     }
-    if !keep_names(reading, believed.class) {
+    if !keep_names(reading, class) {
         return Ok(DnsCount::NotNamed);
     }
-    hold_addresses(
-        answer.address_count(),
-        believed.workload,
-        Resolved::until(now_ns(), answer.ttl),
-    );
+    hold_addresses(addresses, workload, Resolved::until(now_ns(), ttl));
     Ok(DnsCount::Learnt)
-}
-
-#[inline(always)]
-fn next_record(at: u16) -> Result<u16, Unread> {
-    match dns_record(u64::from(at)) {
-        cause @ 0..=0xff => Err(Unread::from_byte(cause as u8)),
-        next => Ok((next >> 8) as u16),
-    }
-}
-
-/// Reads the record at `at` of the message on the desk. The place after it, shifted by eight bits, or
-/// why it cannot be read.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn dns_record(at: u64) -> u64 {
-    let Some(mut reading) = Reading::desk() else {
-        return Unread::Ends as u64;
-    };
-    let message = reading;
-    // SAFETY: the desk is a map value; answer, message and the name that was read lie side by side.
-    let answer = unsafe { &mut (*reading.as_ptr()).answer };
-    match read_record(&message, &mut reading, at as u16, answer) {
-        Ok(next) => u64::from(next) << 8,
-        Err(cause) => cause as u64,
-    }
 }

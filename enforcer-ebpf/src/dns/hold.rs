@@ -92,45 +92,50 @@ pub fn hold_addresses(addresses: u32, workload: CgroupId, until_ns: u64) {
         if index >= addresses {
             break;
         }
-        if dns_hold(u64::from(index), workload.0, until_ns) != 0 {
+        if !hold(u64::from(index), workload, until_ns) {
             count(DnsCount::NoRoom.counter());
         }
     }
 }
 
-/// Gives the kept names to the address at `index`. 1 when there is no room.
+/// Whether the address at `index` has the kept names.
+#[inline(always)]
+fn hold(index: u64, workload: CgroupId, until_ns: u64) -> bool {
+    for _ in 0..TRIES {
+        if dns_hold(index, workload.0, until_ns) == 0 {
+            return true;
+        }
+    }
+    false
+}
+
+/// Gives the kept names to the address at `index`. 0 when the entry has them.
+///
+/// An entry is replaced whole, so who reads it sees the old or the new one; if another CPU replaced it
+/// in between, what it wrote is kept by trying again.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn dns_hold(index: u64, workload: u64, until_ns: u64) -> u64 {
     let Some(reading) = Reading::desk() else {
         return 1;
     };
-    let workload = CgroupId(workload);
-    // SAFETY: the desk is a map value.
-    let Some(addr) = (unsafe { (*reading.as_ptr()).answer.address(index as u32) }) else {
-        return 1;
-    };
-    let holder = Holder { workload, addr };
-    for _ in 0..TRIES {
-        if try_hold(reading, &holder, until_ns) {
-            return 0;
-        }
-    }
-    1
-}
-
-/// Whether the entry has the names. An entry is replaced whole, so who reads it sees the old or the
-/// new one; if another CPU replaced it in between, what it wrote is kept by trying again.
-#[inline(always)]
-fn try_hold(reading: Reading, holder: &Holder, until_ns: u64) -> bool {
     let desk = reading.as_ptr();
     let now = now_ns();
     // SAFETY: the desk and the entry are map values.
     unsafe {
-        let known = RESOLVED.get_ptr(holder);
+        let Some(addr) = (*desk).answer.address(index as u32) else {
+            return 1;
+        };
+        let workload = CgroupId(workload);
+        let holder = Holder { workload, addr };
+        let known = RESOLVED.get_ptr(&holder);
         match known {
             Some(known) => (*desk).entry = *known,
-            None => (*desk).entry = Resolved::of(*holder),
+            None => (*desk).entry = Resolved::of(holder),
+        }
+        // The memory of an entry may be another's by now.
+        if (&raw const (*desk).entry.holder).read_volatile() != holder {
+            return 1;
         }
         for at in 0..HELD_NAMES {
             if at as u64 >= (*desk).kept_count {
@@ -141,14 +146,13 @@ fn try_hold(reading: Reading, holder: &Holder, until_ns: u64) -> bool {
                 count(DnsCount::Displaced.counter());
             }
         }
+        let entry = &(*desk).entry;
         let written = if known.is_some() {
-            RESOLVED
-                .insert(holder, &(*desk).entry, BPF_EXIST.into())
-                .is_ok()
+            RESOLVED.insert(&holder, entry, BPF_EXIST.into()).is_ok()
         } else {
-            take(holder.workload) && insert(holder, &(*desk).entry)
+            take(workload) && insert(&holder, entry)
         };
-        written && is_written(reading, holder)
+        u64::from(!written || !is_written(reading, &holder))
     }
 }
 

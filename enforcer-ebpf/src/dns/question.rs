@@ -4,8 +4,7 @@ use aya_ebpf::{bindings::__sk_buff, programs::SkBuffContext};
 use enforcer_common::{
     abi::DnsCount,
     names::{
-        Bytes, HEADER_BYTES, Head, NameKeyBuilder, Question as Asks, Unread, question_hash,
-        read_name,
+        Bytes, HEADER_BYTES, Head, Question as Asks, Unread, WholeHasher, question_hash, read_name,
     },
 };
 
@@ -96,15 +95,15 @@ fn ask(message: &Packeted<'_>, at: u16) -> Result<(), Unread> {
     let Some(seed) = seed() else {
         return Ok(());
     };
-    let mut builder = NameKeyBuilder::new(&seed);
+    let mut hasher = WholeHasher::new(&seed);
     let name = at.wrapping_add(HEADER_BYTES);
-    let after = read_name(message, at, name, &seed, &mut builder)?;
+    let after = read_name(message, at, name, &seed, &mut hasher)?;
     let Asks { kind, .. } = Asks::after_name(message, after)?;
     let Some(resolver) = skb::destination_address(message.ctx) else {
         return Ok(());
     };
     let question = Question {
-        hash: question_hash(&seed, builder.whole(), kind),
+        hash: question_hash(&seed, hasher.finish(), kind),
         at_ns: now_ns(),
     };
     let key = asked(message.ctx, resolver, head.id);

@@ -6,11 +6,12 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use enforcer_common::{
-    abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
+    abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto},
     verdict::{Fault, Flow},
 };
 
 use super::{Context, UNKNOWN};
+use crate::names;
 
 /// IPv6 extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
@@ -42,8 +43,10 @@ pub struct Packet {
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
 pub fn parse(ctx: &SkBuffContext, ip: usize) -> Result<Packet, Fault> {
-    // A helper call for each field would cost more than the verdict: one for each header.
-    let head: [u8; V4_HEADER] = load(ctx, ip)?;
+    let head: [u8; V4_HEAD] = match in_place(ctx, ip) {
+        Some(head) => *head,
+        None => short_head(ctx, ip)?,
+    };
     match head[0] >> 4 {
         4 => parse_v4(ctx, ip, &head),
         6 => parse_v6(ctx, ip, head[6]),
@@ -53,8 +56,43 @@ pub fn parse(ctx: &SkBuffContext, ip: usize) -> Result<Packet, Fault> {
 
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
 pub const V4_HEADER: usize = 20;
+/// The same and the ports after it.
+const V4_HEAD: usize = V4_HEADER + 4;
 /// Bytes of an IPv6 header (RFC 8200, 3).
 pub const V6_HEADER: usize = 40;
+/// The same and the ports after it.
+const V6_HEAD: usize = V6_HEADER + 4;
+
+/// The first bytes of the packet at `ip`, where they lie in one piece: a helper call for each field
+/// would cost more than the verdict.
+#[inline(always)]
+fn in_place<const N: usize>(ctx: &SkBuffContext, ip: usize) -> Option<&[u8; N]> {
+    // SAFETY: the verifier checks every read of the context, and that the bytes lie before the end.
+    unsafe {
+        let start = (*ctx.skb.skb).data as usize + ip;
+        let end = (*ctx.skb.skb).data_end as usize;
+        if start + N > end {
+            None
+        } else {
+            Some(&*(start as *const [u8; N]))
+        }
+    }
+}
+
+/// The head of a packet with nothing after the header, or not in one piece.
+#[inline(always)]
+fn short_head(ctx: &SkBuffContext, ip: usize) -> Result<[u8; V4_HEAD], Fault> {
+    if let Ok(head) = load(ctx, ip) {
+        return Ok(head);
+    }
+    let header: [u8; V4_HEADER] = load(ctx, ip)?;
+    if Proto(header[9]).has_ports() && !is_later_fragment(&header) {
+        return Err(Fault::BadPacket);
+    }
+    let mut head = [0; V4_HEAD];
+    head[..V4_HEADER].copy_from_slice(&header);
+    Ok(head)
+}
 
 /// `type` of a `bpf_sock` (socket(2)).
 const SOCK_RAW: u32 = 3;
@@ -146,18 +184,17 @@ impl Packet {
     }
 }
 
-/// The source port of a payload at `at`, and what is known of its destination port.
+/// The source port, and what is known of the destination port; `word` is what lies where they would
+/// be, as [`load_word`] gives it.
 #[inline(always)]
-fn ports_at(
-    ctx: &SkBuffContext,
-    proto: Proto,
-    at: usize,
-    later_fragment: bool,
-) -> Result<(Port, Ports), Fault> {
+fn ports(proto: Proto, later_fragment: bool, word: u64) -> Result<(Port, Ports), Fault> {
     if later_fragment {
         Ok((Port(0), Ports::UNKNOWN))
     } else if proto.has_ports() {
-        let [a, b, c, d] = load::<[u8; 4]>(ctx, at)?;
+        if word == UNREADABLE {
+            return Err(Fault::BadPacket);
+        }
+        let [a, b, c, d] = (word as u32).to_ne_bytes();
         let port = |high, low| Port(u16::from_be_bytes([high, low]));
         Ok((port(a, b), Ports::is(port(c, d))))
     } else {
@@ -166,9 +203,7 @@ fn ports_at(
 }
 
 #[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEADER]) -> Result<Packet, Fault> {
-    const MORE_FRAGMENTS: u16 = 0x2000;
-    const FRAGMENT_OFFSET: u16 = 0x1fff;
+fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> {
     let header_bytes = usize::from(head[0] & 0xf) * 4;
     if header_bytes < V4_HEADER {
         return Err(Fault::BadPacket);
@@ -183,20 +218,36 @@ fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEADER]) -> Result<Pa
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
     }
-    let place = u16::from_be_bytes([head[6], head[7]]);
-    let later_fragment = place & FRAGMENT_OFFSET != 0;
-    let fragmented = place & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0;
     let proto = Proto(head[9]);
-    let (source, ports) = ports_at(ctx, proto, ip + header_bytes, later_fragment)?;
+    let word = if header_bytes == V4_HEADER {
+        word_of([head[20], head[21], head[22], head[23]])
+    } else {
+        load_word(ctx, ip + header_bytes)
+    };
+    let (source, ports) = ports(proto, is_later_fragment(head), word)?;
     Ok(Packet {
         dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
         proto,
         ports,
         source,
-        housekeeping: false,
         payload: ip + header_bytes,
-        fragment: if fragmented { ip } else { 0 },
+        housekeeping: false,
+        fragment: if is_fragment(head) { ip } else { 0 },
     })
+}
+
+/// Whether an IPv4 header is that of a fragment other than the first (RFC 791, 3.1).
+#[inline(always)]
+fn is_later_fragment(header: &[u8]) -> bool {
+    const OFFSET: u16 = 0x1fff;
+    u16::from_be_bytes([header[6], header[7]]) & OFFSET != 0
+}
+
+/// The same of any fragment.
+#[inline(always)]
+fn is_fragment(header: &[u8]) -> bool {
+    const MORE: u8 = 0x20;
+    header[6] & MORE != 0 || is_later_fragment(header)
 }
 
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
@@ -275,8 +326,8 @@ impl Payload {
     }
 }
 
-/// Follows the extension headers from `at`, which next-header value `proto` names, on. A packed [`Payload`], or the
-/// fault plus one.
+/// Follows the extension headers from `at`, which next-header value `proto` names, on. A packed
+/// [`Payload`], or the fault plus one.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
@@ -298,9 +349,8 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
             ROUTING => return faulty(Fault::RoutingHeader),
             _ => return payload.pack(),
         }
-        // Told by a number: a `Result` has undefined bytes, and the verifier refuses to see them moved.
-        let word = load(&ctx, payload.at).map_or(u64::MAX, |word: u32| u64::from(word));
-        if word == u64::MAX {
+        let word = load_word(&ctx, payload.at);
+        if word == UNREADABLE {
             return faulty(Fault::BadPacket);
         }
         let [next, length, high, low] = (word as u32).to_ne_bytes();
@@ -325,8 +375,28 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
 
 #[inline(always)]
 fn parse_v6(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
-    let first = (ip + V6_HEADER) as u64;
-    let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next), first))?;
+    if Proto(next).has_ports()
+        && let Some(head) = in_place::<V6_HEAD>(ctx, ip)
+    {
+        let mut dst = [0; 16];
+        dst.copy_from_slice(&head[24..V6_HEADER]);
+        let word = word_of([head[40], head[41], head[42], head[43]]);
+        let (source, ports) = ports(Proto(next), false, word)?;
+        return Ok(Packet {
+            dst: Addr::from_v6(dst),
+            proto: Proto(next),
+            ports,
+            source,
+            payload: ip + V6_HEADER,
+            housekeeping: false,
+            fragment: 0,
+        });
+    }
+    let payload = Payload::unpack(payload_of(
+        ctx.skb.skb,
+        u64::from(next),
+        (ip + V6_HEADER) as u64,
+    ))?;
     let Payload {
         proto,
         at,
@@ -334,7 +404,7 @@ fn parse_v6(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
         fragment,
     } = payload;
     let dst = Addr::from_v6(load(ctx, ip + 24)?);
-    let (source, ports) = ports_at(ctx, proto, at, later_fragment)?;
+    let (source, ports) = ports(proto, later_fragment, load_word(ctx, at))?;
     Ok(Packet {
         dst,
         proto,
@@ -358,6 +428,24 @@ fn is_housekeeping(ctx: &SkBuffContext, dst: Addr, proto: Proto, at: usize) -> b
     let link_multicast = octets[0] == 0xff && octets[1] & 0xf == 2;
     let kind: u8 = load(ctx, at).unwrap_or(0);
     (link_local || link_multicast) && matches!(kind, 130..=137 | 143)
+}
+
+/// Not a word.
+const UNREADABLE: u64 = u64::MAX;
+
+/// Four bytes as they lie, or [`UNREADABLE`]: what a `Result` leaves undefined, the verifier may
+/// meet.
+#[inline(always)]
+fn load_word(ctx: &SkBuffContext, at: usize) -> u64 {
+    match ctx.load::<[u8; 4]>(at) {
+        Ok(bytes) => word_of(bytes),
+        Err(_) => UNREADABLE,
+    }
+}
+
+#[inline(always)]
+fn word_of(bytes: [u8; 4]) -> u64 {
+    u64::from(u32::from_ne_bytes(bytes))
 }
 
 /// Reads what is at one place of the packet.
@@ -418,6 +506,26 @@ impl Context for SkBuffContext {
     #[inline(always)]
     fn bytes(&self) -> u64 {
         u64::from(self.skb.len())
+    }
+
+    #[inline(always)]
+    fn peer_mask(&self, flow: &Flow, class: ClassId) -> u64 {
+        if !flow.proto.has_ports() {
+            return 0;
+        }
+        let (hi, lo) = flow.dst.halves();
+        let port = flow.ports.port_or_zero();
+        let class_and_port = u64::from(class.0) << 16 | u64::from(port.0);
+        names::peer_mask(self.skb.skb, hi, lo, class_and_port)
+    }
+
+    #[inline(always)]
+    fn keep_peer(&self, flow: &Flow, workload: CgroupId) {
+        if flow.proto.has_ports() {
+            let (hi, lo) = flow.dst.halves();
+            let port = flow.ports.port_or_zero();
+            names::keep_peer(self.skb.skb, workload.0, hi, lo, u64::from(port.0));
+        }
     }
 
     #[inline(always)]

@@ -18,6 +18,7 @@ pub static ASKERS: SocketMap<u64, { BPF_F_NO_PREALLOC as usize }> = SocketMap::n
 
 /// One question to a resolver.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Asked {
     /// Cookie of the socket: it tells workload, protocol and namespace.
     pub socket: u64,
@@ -53,11 +54,11 @@ pub static TRUSTED: HashMap<Device, u32, 4096, { BPF_F_NO_PREALLOC as usize }> =
 /// Names of addresses; 432 bytes each with overhead, allocated on use. Written here, always whole;
 /// the daemon removes what is over.
 #[btf_map]
-pub static RESOLVED: HashMap<Holder, Resolved, 65536, { BPF_F_NO_PREALLOC as usize }> =
+pub static RESOLVED: HashMap<Holder, Resolved, 131072, { BPF_F_NO_PREALLOC as usize }> =
     HashMap::new();
 
 /// Entries of [`RESOLVED`] that a workload may have.
-pub const HOLDER_ENTRIES: u64 = 4096;
+pub const HOLDER_ENTRIES: u64 = 16_384;
 
 /// Entries that were ever made for a workload. Written here.
 #[btf_map]
@@ -106,6 +107,14 @@ pub struct Desk {
     /// Not zero while somebody reads. Packets come in with softirqs off, so nobody else can on this
     /// CPU; this makes sure.
     pub busy: u64,
+    /// What it answers.
+    pub asked: Asked,
+    /// What was asked.
+    pub question: Question,
+    /// Who asked.
+    pub workload: CgroupId,
+    /// Its class.
+    pub class: u64,
     /// The name that is read.
     pub builder: NameKeyBuilder,
     /// The name that was read last.

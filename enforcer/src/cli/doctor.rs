@@ -11,7 +11,12 @@ use crate::{
 
 /// `enforcer doctor`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Exit status: 0 if everything that enforcement needs is there, else 1.")]
+#[command(after_help = "\
+Exit status: 0 if everything that enforcement needs is there, else 1.
+
+Examples:
+  enforcer doctor
+  enforcer doctor --json > doctor.json         # with the whole log of the verifier, for a report")]
 pub(super) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]

@@ -1,6 +1,8 @@
-//! `enforcer policy`: everything about policies that needs no daemon.
+//! `enforcer policy`: files, and what the daemon has of them.
 
 mod check;
+#[cfg(feature = "kernel")]
+mod daemon;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -24,6 +26,24 @@ pub struct PolicyArgs {
 enum PolicyVerb {
     /// Check policies, regions and declared flows without applying them
     Check(CheckArgs),
+    /// Put policies into force through the daemon, all or none of them
+    #[cfg(feature = "kernel")]
+    Push(daemon::PushArgs),
+    /// List the policies in force
+    #[cfg(feature = "kernel")]
+    List(daemon::ListArgs),
+    /// Print the text of a policy in force
+    #[cfg(feature = "kernel")]
+    Show(daemon::ShowArgs),
+    /// Say what a push of these files alone would change
+    #[cfg(feature = "kernel")]
+    Diff(daemon::DiffArgs),
+    /// List what was pushed, when and by whom
+    #[cfg(feature = "kernel")]
+    History(daemon::HistoryArgs),
+    /// Put an earlier revision into force again
+    #[cfg(feature = "kernel")]
+    Rollback(daemon::RollbackArgs),
     /// Print the JSON Schema of all documents, for editors
     ///
     /// Editors with the YAML language server take it from a first line such as
@@ -40,13 +60,29 @@ pub fn rendered(diagnostics: &Diagnostics) -> String {
     diagnostics.render(color(io::stderr().is_terminal()))
 }
 
-/// Runs `enforcer policy VERB`.
+/// Runs `enforcer policy VERB` for an instance.
 ///
 /// # Errors
 /// As the verb.
-pub fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
+#[cfg_attr(
+    not(feature = "kernel"),
+    expect(unused_variables, reason = "only the daemon's verbs ask for it")
+)]
+pub fn run(args: &PolicyArgs, instance: &str) -> anyhow::Result<ExitCode> {
     match &args.verb {
         PolicyVerb::Check(args) => check(args),
+        #[cfg(feature = "kernel")]
+        PolicyVerb::Push(args) => daemon::push(args, instance),
+        #[cfg(feature = "kernel")]
+        PolicyVerb::List(args) => daemon::list(args, instance),
+        #[cfg(feature = "kernel")]
+        PolicyVerb::Show(args) => daemon::show(args, instance),
+        #[cfg(feature = "kernel")]
+        PolicyVerb::Diff(args) => daemon::diff(args, instance),
+        #[cfg(feature = "kernel")]
+        PolicyVerb::History(args) => daemon::history(args, instance),
+        #[cfg(feature = "kernel")]
+        PolicyVerb::Rollback(args) => daemon::rollback(args, instance),
         PolicyVerb::Schema => {
             io::stdout().write_all(SCHEMA.as_bytes())?;
             Ok(ExitCode::SUCCESS)

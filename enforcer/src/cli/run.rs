@@ -1,6 +1,9 @@
 //! `enforcer run`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use crate::{
     daemon::{
@@ -44,9 +47,14 @@ pub(super) struct RunArgs {
     /// Socket of the container runtime, which tells of pods [default: that of containerd, CRI-O or k3s]
     #[arg(long, value_name = "PATH")]
     cri_socket: Option<PathBuf>,
-    /// Where events go: - or stdout, file:PATH; repeat for several [default: -]
+    /// Where events go: -, file:PATH, syslog+tls://HOST:PORT, splunk-hec+https://HOST:PORT,
+    /// otlp+https://HOST:PORT, webhook+https://HOST/PATH, with options after a `?` (docs/sinks.md);
+    /// repeat for several [default: -]
     #[arg(long, value_name = "SINK")]
     events: Vec<String>,
+    /// Where events wait for sinks that do not take them [default: /var/lib/enforcer/INSTANCE]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Write every decision of the kernel programs to standard error. For debugging: it is slow, and
     /// under load lines are lost. Programs that trace take the place of the plain ones without a gap,
     /// and stay until `run` is started without this
@@ -63,6 +71,7 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.geo.extend_from_slice(&args.geo);
     settings.cgroup_roots.extend_from_slice(&args.cgroup_root);
     settings.events.extend_from_slice(&args.events);
+    settings.state = args.state.clone().or(settings.state);
     settings.agreement = args.agreement.or(settings.agreement);
     settings.cri_socket = args.cri_socket.clone().or(settings.cri_socket);
     settings.unknown = args.unknown.or(settings.unknown);
@@ -70,7 +79,14 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
         settings.programs = Build::Traced;
     }
     if settings.policies.is_empty() {
-        settings.policies.push(DEFAULT_POLICIES.into());
+        if Path::new(DEFAULT_POLICIES).is_dir() {
+            settings.policies.push(DEFAULT_POLICIES.into());
+        } else {
+            eprintln!(
+                "enforcer: there is no {DEFAULT_POLICIES}: only what is pushed (`enforcer policy push`) \
+                 is in force"
+            );
+        }
     }
     run_daemon(settings, instance)?;
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use hyper::Method;
 
 use crate::{
     control::{
-        self, Coverage, DeviceCoverage, Status,
+        self, Coverage, DeviceCoverage, Status, Workload,
         client::{CallError, call},
     },
     daemon::status::of_pins,
@@ -15,7 +15,11 @@ use crate::{
 /// `enforcer status`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is.")]
+Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is.
+
+Examples:
+  enforcer status
+  enforcer status --json --instance staging")]
 pub(super) struct StatusArgs {
     /// Print one JSON object
     #[arg(long)]
@@ -24,6 +28,10 @@ pub(super) struct StatusArgs {
 
 /// `enforcer workloads`.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  enforcer workloads
+  enforcer workloads --json")]
 pub(super) struct WorkloadsArgs {
     /// Print a JSON array
     #[arg(long)]
@@ -66,7 +74,7 @@ pub(super) fn workloads(args: &WorkloadsArgs, instance: &str) -> anyhow::Result<
         println!(
             "{:<48} {:<11} {class:>5}  {device:<9} {policies}",
             workload.cgroup,
-            name(workload.coverage)
+            name(workload),
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -88,8 +96,11 @@ fn interface(device: &DeviceCoverage) -> &'static str {
     }
 }
 
-fn name(coverage: Coverage) -> &'static str {
-    match coverage {
+fn name(workload: &Workload) -> &'static str {
+    if workload.isolated_until_ns.is_some() {
+        return "isolated";
+    }
+    match workload.coverage {
         Coverage::Covered => "covered",
         Coverage::Unselected => "unselected",
         Coverage::RootHold => "root (hold)",
@@ -110,6 +121,19 @@ fn print(status: &Status) {
     if let Some(generation) = status.generation {
         let adopted = if status.adopted { ", adopted" } else { "" };
         println!("image      generation {generation}{adopted}");
+    }
+    if let Some(revision) = status.revision {
+        println!("pushed     revision {revision}");
+    }
+    for isolation in &status.isolations {
+        let by = isolation.author.as_ref().map(ToString::to_string);
+        println!(
+            "isolated   {} until {} by {}: {}",
+            isolation.workload,
+            isolation.until,
+            by.as_deref().unwrap_or("nobody knows who"),
+            isolation.reason
+        );
     }
     for policy in &status.policies {
         println!(
@@ -152,6 +176,9 @@ fn print(status: &Status) {
             "sink       {}: {} delivered, {} waiting, {} lost",
             sink.name, sink.delivered, sink.waiting, sink.lost
         );
+        if let (Some(error), "failing") = (&sink.error, sink.state.as_str()) {
+            println!("           fails: {error}");
+        }
     }
     if let Some(error) = &status.last_error {
         println!("error      {error}");

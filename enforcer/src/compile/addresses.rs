@@ -1,6 +1,6 @@
 //! Atoms by address: the range tables. One of the places that tell IPv4 from IPv6, for their layout.
 
-use enforcer_common::abi::{Atom, Node, TailEntry};
+use enforcer_common::abi::{Atom, BUCKET_ENTRIES, Node, TailEntry};
 
 use super::{
     flat::Flat,
@@ -15,12 +15,10 @@ pub(super) struct Tables {
     pub(super) tail: Vec<TailEntry>,
 }
 
-/// Most entries of an IPv6 bucket before it becomes an inner node: five steps of search.
-const CROWDED: usize = 32;
-
 pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
-    let v4_nodes = v4_nodes(arena, &partition.v4);
-    let v4_index = arena.put(&v4_nodes).page;
+    let v4 = partition.v4.iter();
+    let v4 = v4.map(|&(start, atom)| (u64::from(start) << 32, atom));
+    let v4_index = write_index(arena, &v4.collect());
     let (upper, tail) = split(&partition.v6);
     let v6_index = write_index(arena, &upper);
     Tables {
@@ -30,41 +28,9 @@ pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
     }
 }
 
-/// An index of 64-bit numbers: the upper halves of IPv6 addresses, or hashes of names. Its page.
+/// An index of 64-bit numbers: the first halves of addresses, or hashes of names. Its page.
 pub(super) fn write_index(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> u8 {
-    let nodes = v6_nodes(arena, ranges);
-    arena.put(&nodes).page
-}
-
-fn v4_nodes(arena: &mut Arena, ranges: &Flat<u32, Atom>) -> Vec<u32> {
-    by_prefix(
-        ranges,
-        1 << 16,
-        |start| (start >> 16) as usize,
-        |prefix| (prefix as u32) << 16,
-    )
-    .map(|entries| {
-        if let [(_, atom)] = entries[..] {
-            return Node::Leaf(atom).pack();
-        }
-        let words = entries
-            .iter()
-            .map(|&(start, atom)| start << 16 | u32::from(atom.0));
-        let mut words: Vec<u32> = words.collect();
-        let steps = pad(&mut words);
-        let place = arena.put(&words);
-        Node::Bucket {
-            page: place.page,
-            offset: place.word,
-            steps,
-        }
-        .pack()
-    })
-    .collect()
-}
-
-fn v6_nodes(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> Vec<u32> {
-    by_prefix(
+    let nodes: Vec<u32> = by_prefix(
         ranges,
         1 << 16,
         |start| (start >> 48) as usize,
@@ -74,17 +40,19 @@ fn v6_nodes(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> Vec<u32> {
         for (start, _) in &mut entries {
             *start <<= 16;
         }
-        v6_node(arena, &entries, 48).pack()
+        node(arena, &entries).pack()
     })
-    .collect()
+    .collect();
+    arena.put(&nodes).page
 }
 
-/// The node for entries whose remaining `bits` stand at the top of their starts.
-fn v6_node(arena: &mut Arena, entries: &Flat<u64, Atom>, bits: u32) -> Node {
+/// The node for entries whose bits not yet looked at stand at the top of their starts. After 48 bits
+/// there is one entry: ranges of different atoms start at different addresses.
+fn node(arena: &mut Arena, entries: &Flat<u64, Atom>) -> Node {
     if let [(_, atom)] = entries[..] {
         return Node::Leaf(atom);
     }
-    if entries.len() <= CROWDED || bits <= 8 {
+    if entries.len() <= usize::from(BUCKET_ENTRIES) {
         let doubles = entries
             .iter()
             .map(|&(start, atom)| start & !0xffff | u64::from(atom.0));
@@ -107,7 +75,7 @@ fn v6_node(arena: &mut Arena, entries: &Flat<u64, Atom>, bits: u32) -> Node {
         for (start, _) in &mut entries {
             *start <<= 8;
         }
-        v6_node(arena, &entries, bits - 8).pack()
+        node(arena, &entries).pack()
     })
     .collect();
     let place = arena.put(&children);

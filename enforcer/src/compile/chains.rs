@@ -34,7 +34,7 @@ struct List<'a> {
     chains: &'a mut Chains,
     /// What holds from a section on, when those before it agreed on this. With the most tests on
     /// the way.
-    from: HashMap<(usize, Option<Outcome>), (Says, u32)>,
+    known: HashMap<(usize, Option<Outcome>), (Says, u32)>,
 }
 
 impl Chains {
@@ -48,9 +48,9 @@ impl Chains {
             sections,
             arena,
             chains: self,
-            from: HashMap::new(),
+            known: HashMap::new(),
         };
-        let (says, steps) = list.from_section(0, None);
+        let (says, steps) = list.rest(0, None);
         if steps > CHAIN_STEPS {
             return Err(TooLong { steps });
         }
@@ -65,8 +65,8 @@ impl Chains {
 }
 
 impl List<'_> {
-    fn from_section(&mut self, section: usize, agreed: Option<Outcome>) -> (Says, u32) {
-        if let Some(&known) = self.from.get(&(section, agreed)) {
+    fn rest(&mut self, section: usize, agreed: Option<Outcome>) -> (Says, u32) {
+        if let Some(&known) = self.known.get(&(section, agreed)) {
             return known;
         }
         let sections = self.sections;
@@ -87,8 +87,8 @@ impl List<'_> {
                 (_, _) => then,
             });
         }
-        let result = so_far.unwrap_or_else(|| self.from_section(section + 1, agreed));
-        self.from.insert((section, agreed), result);
+        let result = so_far.unwrap_or_else(|| self.rest(section + 1, agreed));
+        self.known.insert((section, agreed), result);
         result
     }
 
@@ -107,7 +107,7 @@ impl List<'_> {
             Some(before) if before.audit || !audit => before,
             Some(_) | None => says,
         };
-        self.from_section(section + 1, Some(agreed))
+        self.rest(section + 1, Some(agreed))
     }
 
     fn test(&mut self, any: NameMask, then: (Says, u32), otherwise: (Says, u32)) -> (Says, u32) {

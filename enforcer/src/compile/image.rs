@@ -89,6 +89,16 @@ impl Image {
         self.rules.iter()
     }
 
+    /// The word of the matrix for a class and an atom: equal words of one image stand for the same
+    /// verdict on every protocol and port. `None` when the image has no such cell.
+    pub(super) fn cell(&self, class: ClassId, atom: u16) -> Option<u32> {
+        let header = &self.pages[0];
+        let row = u32::from(class.0).checked_mul(header.word(ImageHeader::ATOMS))?;
+        let cell = row.checked_add(atom.into())?;
+        let page = header.word(ImageHeader::MATRIX) + (cell >> 16);
+        Some(self.page(page)?.word(cell as u16))
+    }
+
     /// Decides a flow of a workload of `class` as the kernel does, as long as it answers nobody. Its
     /// destination has these names.
     #[must_use]

@@ -315,7 +315,7 @@ impl Entry<'_> {
 }
 
 /// Keys at which a condition begins or ceases to match.
-fn turning_points(spec: &PortSpec) -> [u32; 4] {
+pub(super) fn turning_points(spec: &PortSpec) -> [u32; 4] {
     let none = Segment::key(spec.proto, Ports::ABSENT);
     let next_proto = Segment::key(spec.proto, Ports::is(Port(0))) + (1 << 17);
     let (first, after) = match spec.ports {

@@ -3,7 +3,7 @@
 use enforcer_common::{
     abi::{
         ABI_VERSION, ClassEntry, ClassId, ImageHeader, NameMask, Nat64Prefix, PAGE_WORDS, Page,
-        TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+        SOCKET_TAGS_PER_PAGE, SocketTag, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
     },
     names::Seed,
 };
@@ -184,6 +184,20 @@ impl Header {
                 page.set_double(double, entry.hi);
                 page.set_double(double + 1, entry.lo);
                 page.set_double(double + 2, entry.atom.0.into());
+            }
+        }
+    }
+
+    /// Nothing, when no class has any.
+    pub(super) fn append_socket_tags(&mut self, tags: &[SocketTag]) {
+        if tags.iter().all(|&tag| tag == SocketTag::NONE) {
+            return;
+        }
+        self.set(ImageHeader::SOCKET_TAGS, self.pages.len() as u32);
+        for tags in tags.chunks(SOCKET_TAGS_PER_PAGE.into()) {
+            let page = self.append();
+            for (index, tag) in tags.iter().enumerate() {
+                page.set_double(index as u16, tag.to_double());
             }
         }
     }

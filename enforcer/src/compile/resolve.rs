@@ -18,7 +18,7 @@ use crate::policy::{
 /// Of the rule that `dns.resolvers` implies. No rule in a file can be named so.
 const DNS_RULE: &str = "dns.resolvers";
 
-const DNS_PORTS: [PortSpec; 2] = [
+pub(super) const DNS_PORTS: [PortSpec; 2] = [
     PortSpec {
         proto: Proto::UDP,
         ports: Some((Port(53), Port(53))),

@@ -104,7 +104,7 @@ async fn exchange<T: DeserializeOwned>(
     connection.await.map_err(transport)?.map_err(transport)?;
     if !status.is_success() {
         return Err(match serde_json::from_slice(&body) {
-            Ok(Problem { error }) => CallError::Problem(error),
+            Ok(Problem { error, .. }) => CallError::Problem(error),
             Err(_) => CallError::Refused(status),
         });
     }

@@ -1,8 +1,17 @@
 //! What is said. Fields are only ever added.
 
+mod isolation;
+mod policies;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use isolation::{IsolateRequest, Isolation, ReleaseRequest};
+pub use policies::{
+    Author, Change, DocumentChange, Effect, PolicyEntry, PolicyFile, PolicyText, PushRequest,
+    Pushed, Revision, RollbackRequest, Side,
+};
 
 /// The state of an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -11,7 +20,8 @@ pub struct Status {
     pub daemon: String,
     /// Name of the instance.
     pub instance: String,
-    /// Whether anything is enforced.
+    /// Whether anything is enforced: an image is in force, and every hook holds on a cgroup that is
+    /// there.
     pub enforcing: bool,
     /// Number of the image in force.
     pub generation: Option<u64>,
@@ -19,6 +29,12 @@ pub struct Status {
     pub adopted: bool,
     /// What was wrong with the last change that was refused.
     pub last_error: Option<String>,
+    /// Revision of the pushed policies in force.
+    #[serde(default)]
+    pub revision: Option<u64>,
+    /// Isolated workloads.
+    #[serde(default)]
+    pub isolations: Vec<Isolation>,
     /// Loaded policies.
     pub policies: Vec<PolicyStatus>,
     /// Databases in use.
@@ -76,6 +92,9 @@ pub struct Workload {
     pub class: Option<u16>,
     /// The policies that apply.
     pub policies: Vec<String>,
+    /// `CLOCK_BOOTTIME` nanoseconds until which it is isolated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolated_until_ns: Option<u64>,
     /// How its interfaces are covered; absent while no process of it is known, and where no policy
     /// applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,7 +139,7 @@ pub struct Attached {
     pub cgroup: String,
     /// Its id.
     pub id: u64,
-    /// Attached hooks.
+    /// Hooks that hold. Fewer than there are: somebody detached one, or the cgroup is gone.
     pub hooks: Vec<String>,
 }
 
@@ -164,12 +183,30 @@ pub struct DecisionStatus {
 pub struct SinkHealth {
     /// Its name.
     pub name: String,
+    /// `fine`, or `failing`: records wait.
+    #[serde(default)]
+    pub state: String,
+    /// Why it fails, or what it refused last.
+    #[serde(default)]
+    pub error: Option<String>,
     /// Records taken.
     pub delivered: u64,
     /// Records that wait.
     pub waiting: u64,
+    /// Their bytes, in memory or on disk.
+    #[serde(default)]
+    pub waiting_bytes: u64,
     /// Records lost.
     pub lost: u64,
+    /// Of these, those that the receiver will never take.
+    #[serde(default)]
+    pub refused: u64,
+    /// Of these, those whose copy on disk was damaged.
+    #[serde(default)]
+    pub damaged: u64,
+    /// Attempts that failed, by cause.
+    #[serde(default)]
+    pub failures: Vec<Labelled>,
 }
 
 /// Outcome of a reload.
@@ -179,6 +216,13 @@ pub struct Reloaded {
     pub generation: u64,
     /// Why the change was refused; the old image stays in force.
     pub error: Option<String>,
+}
+
+/// Enforcement has ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detached {
+    /// The instance.
+    pub instance: String,
 }
 
 /// What `explain` asks of a daemon.
@@ -264,4 +308,18 @@ pub struct DatabaseAnswer {
 pub struct Problem {
     /// What is wrong and what to do.
     pub error: String,
+    /// What is wrong with policies, one object each, as `policy check --format json` writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<serde_json::Value>,
+}
+
+impl Problem {
+    /// One that is not about policies.
+    #[must_use]
+    pub fn new(error: impl Into<String>) -> Self {
+        Self {
+            error: error.into(),
+            findings: Vec::new(),
+        }
+    }
 }

@@ -1,25 +1,36 @@
 //! The daemon's side.
 
+mod caller;
+mod calls;
+
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
+use serde::Serialize;
 use tokio::{
-    net::{UnixListener, UnixStream},
+    net::{UnixListener, unix::UCred},
     sync::{mpsc, oneshot},
 };
 
-use super::{ExplainRequest, Explanation, Problem, Reloaded, Status};
+pub use caller::this_process;
+pub use calls::{IsolationCall, PolicyCall};
+
+use super::{Detached, ExplainRequest, Explanation, Problem, Reloaded, Status};
+
+/// How long callers have to read their answers when the daemon ends.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What the daemon is asked.
 pub enum Request {
@@ -27,18 +38,25 @@ pub enum Request {
     Status(oneshot::Sender<Status>),
     /// To read policies and databases again.
     Reload(oneshot::Sender<Reloaded>),
+    /// About policies.
+    Policies(PolicyCall),
+    /// About isolation.
+    Isolation(IsolationCall),
+    /// To end enforcement, and itself.
+    Detach(Reply<Detached>),
     /// How destinations of a workload are decided.
-    Explain(
-        ExplainRequest,
-        oneshot::Sender<Result<Vec<Explanation>, Problem>>,
-    ),
+    Explain(ExplainRequest, Reply<Vec<Explanation>>),
 }
+
+/// Where the daemon puts its answer.
+pub type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 
 /// The socket, removed when dropped.
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
     requests: mpsc::Sender<Request>,
+    connections: GracefulShutdown,
 }
 
 impl Server {
@@ -60,6 +78,7 @@ impl Server {
             listener,
             path: path.into(),
             requests,
+            connections: GracefulShutdown::new(),
         })
     }
 
@@ -69,20 +88,31 @@ impl Server {
             .route("/v1/status", get(status))
             .route("/v1/reload", post(reload))
             .route("/v1/explain", post(explain))
+            .route("/v1/detach", post(detach))
+            .merge(calls::routes())
             .with_state(self.requests.clone());
         loop {
             // A failed accept is the caller's trouble (it hung up) or passes (no descriptors).
             if let Ok((stream, _)) = self.listener.accept().await
-                && may_ask(&stream)
+                && let Ok(peer) = stream.peer_cred()
+                && may_ask(&peer)
             {
-                let service = TowerToHyperService::new(routes.clone());
-                tokio::spawn(async move {
-                    let server = hyper::server::conn::http1::Builder::new();
-                    // The caller sees what went wrong with its connection.
-                    drop(server.serve_connection(TokioIo::new(stream), service).await);
-                });
+                let author = Extension(caller::author(&peer));
+                let service = TowerToHyperService::new(routes.clone().layer(author));
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                let connection = self.connections.watch(connection);
+                // The caller sees what went wrong with its connection.
+                tokio::spawn(async move { drop(connection.await) });
             }
         }
+    }
+
+    /// Takes no more callers, and lets those that are there have their answers.
+    pub async fn finish(mut self) {
+        let connections = std::mem::take(&mut self.connections);
+        // Somebody may never read its answer.
+        drop(tokio::time::timeout(FAREWELL, connections.shutdown()).await);
     }
 }
 
@@ -94,11 +124,8 @@ impl Drop for Server {
 }
 
 /// Root, and the user the daemon runs as.
-fn may_ask(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
+fn may_ask(peer: &UCred) -> bool {
+    peer.uid() == 0 || peer.uid() == rustix::process::geteuid().as_raw()
 }
 
 async fn status(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Status>, StatusCode> {
@@ -113,9 +140,20 @@ async fn explain(
     State(daemon): State<mpsc::Sender<Request>>,
     Json(request): Json<ExplainRequest>,
 ) -> Response {
-    let answer = ask(&daemon, |reply| Request::Explain(request, reply)).await;
-    match answer {
-        Ok(Ok(explanations)) => Json(explanations).into_response(),
+    respond(&daemon, |reply| Request::Explain(request, reply)).await
+}
+
+async fn detach(State(daemon): State<mpsc::Sender<Request>>) -> Response {
+    respond(&daemon, Request::Detach).await
+}
+
+/// The daemon's answer, or 422 and what it has against the request.
+async fn respond<T: Serialize>(
+    daemon: &mpsc::Sender<Request>,
+    request: impl FnOnce(Reply<T>) -> Request,
+) -> Response {
+    match ask(daemon, request).await {
+        Ok(Ok(answer)) => Json(answer).into_response(),
         Ok(Err(problem)) => (StatusCode::UNPROCESSABLE_ENTITY, Json(problem)).into_response(),
         Err(status) => status.into_response(),
     }
@@ -178,9 +216,7 @@ mod tests {
     fn a_question_is_answered_or_refused_in_words() {
         let none = exchange("/known", Ok(Vec::new()));
         assert_eq!(none.expect("an answer"), []);
-        let problem = Problem {
-            error: "no such cgroup".to_owned(),
-        };
+        let problem = Problem::new("no such cgroup");
         match exchange("/unknown", Err(problem)) {
             Err(CallError::Problem(error)) => assert_eq!(error, "no such cgroup"),
             other => panic!("{other:?}"),

@@ -73,6 +73,7 @@ fn rule_info(rule: &Provenance) -> RuleInfo {
         rule: rule.rule.clone().unwrap_or_else(|| "default".into()),
         file: Arc::clone(&rule.at.file),
         line: rule.at.line,
+        no_agreement: rule.no_agreement.clone(),
         mode: match rule.mode {
             Mode::Enforce => EventMode::Enforce,
             Mode::Audit => EventMode::Audit,

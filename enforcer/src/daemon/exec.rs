@@ -25,14 +25,14 @@ use super::{
     confine::Restrictions,
     context::Known,
     exec::recipe::Recipe,
-    renewal,
+    interfaces, renewal,
     reporter::{Reporter, RingBell},
 };
 use crate::{
     compile::Image,
-    events::{SinkSpec, WorkloadInfo, WorkloadKind},
+    events::{SinkSpec, WorkloadInfo, WorkloadKind, clock},
     geo::GeoSet,
-    kernel::{Enforcement, Loading, Object, PinDir},
+    kernel::{Enforcement, Interfaces, Loading, Object, PinDir},
     policy::{Minute, Policy},
     workloads::Cgroup2,
 };
@@ -145,6 +145,8 @@ impl Cage {
             enforcement.publish(image)?;
             enforcement.tag(cgroup, Tag::judged(ClassId(0)))?;
             enforcement.attach(&cgroups.directory(&path))?;
+            // What is there before the command is not the command's.
+            interfaces::trust(&mut enforcement, Interfaces::all());
             Ok(enforcement)
         });
         match made {
@@ -196,7 +198,7 @@ impl Cage {
         sinks: &[SinkSpec],
         renewal: Renewal,
     ) -> anyhow::Result<Outcome> {
-        let mut reporter = Reporter::new(&mut self.enforcement, known, sinks)?;
+        let mut reporter = Reporter::new(&mut self.enforcement, known, sinks, None)?;
         // From here on a signal is the command's: it must not end what cleans up after it.
         let signals = Signals::new()?;
         match self.spawn(command)? {
@@ -251,7 +253,10 @@ impl Cage {
                     rung?;
                     reporter.drain();
                 }
-                _ = sweep.tick() => reporter.sweep(&mut self.enforcement)?,
+                _ = sweep.tick() => {
+                    reporter.sweep(&mut self.enforcement)?;
+                    self.enforcement.expire_names(clock::boottime_ns())?;
+                }
                 signal = signals.next() => pass_on(&child, signal),
                 () = renewal::due(renewal.due) => self.renew(&mut renewal, reporter)?,
             }

@@ -82,7 +82,7 @@ fn database_answer(answer: &Answer<'_>) -> DatabaseAnswer {
     }
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Allow => "allow",
         Verdict::Deny => "deny",

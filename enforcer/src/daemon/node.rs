@@ -2,8 +2,12 @@
 
 mod class_file;
 mod devices;
+mod effects;
+mod isolate;
 mod pods;
+mod push;
 mod renew;
+mod sources;
 mod tell;
 
 use std::{
@@ -15,18 +19,21 @@ use std::{
 
 use anyhow::Context as _;
 use enforcer_common::{
-    abi::{CgroupId, Tag},
-    names::Seed,
+    abi::{Addr, CgroupId, Holder, Tag},
+    names::{NameKey, Seed},
 };
 
-use self::{devices::Devices, pods::SeenPods};
-use super::{reporter::Reporter, seed, settings::Settings};
+use self::{devices::Devices, pods::SeenPods, sources::load};
+use super::{
+    interfaces, isolations::Isolations, reporter::Reporter, revisions::Revisions, seed,
+    settings::Settings,
+};
 use crate::{
     compile::Image,
     events::DaemonEvent,
     geo::GeoSet,
-    kernel::{Build, Enforcement, KernelError, Loading, PinDir, Traces},
-    policy::{self, Minute, Policy},
+    kernel::{Build, Enforcement, Interfaces, KernelError, Loading, PinDir, Traces},
+    policy::{Minute, Policy},
     workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
 };
 
@@ -41,6 +48,13 @@ struct Loaded {
     made_at: Minute,
 }
 
+/// An image that is not in force yet, and what goes with it.
+struct Prepared {
+    assigned: Vec<Assignment>,
+    classes: Classes,
+    loaded: Loaded,
+}
+
 /// What `run` holds.
 pub struct Node {
     settings: Settings,
@@ -50,6 +64,8 @@ pub struct Node {
     enforcement: Enforcement,
     classes: Classes,
     loaded: Option<Loaded>,
+    revisions: Revisions,
+    isolations: Isolations,
     generation: u64,
     seed: Seed,
     /// Tags as they were last written.
@@ -75,6 +91,7 @@ impl Node {
     ) -> anyhow::Result<Self> {
         let state = Path::new("/var/lib/enforcer").join(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
+        let revisions = Revisions::open(&state)?;
         let build = settings.programs;
         let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
@@ -83,7 +100,7 @@ impl Node {
             None => {
                 let programs = Loading::start(build);
                 // Before anything is made: a broken policy leaves no trace.
-                let first = load(&settings)?;
+                let first = load(&settings, revisions.bundle())?;
                 (Enforcement::create(dir, programs.finish()?)?, Some(first))
             }
         };
@@ -97,6 +114,8 @@ impl Node {
             settings,
             scope,
             cgroups,
+            isolations: Isolations::open(&state)?,
+            revisions,
             state,
             enforcement,
             loaded: None,
@@ -109,11 +128,14 @@ impl Node {
             ended: Vec::new(),
         };
         node.tags = node.adopted_tags()?;
+        node.trust_interfaces();
+        node.keep_isolations()?;
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
             Some((policies, geo)) => node.apply(policies, geo, None),
             None => node.reload(None),
         };
+        let outcome = outcome.and_then(|()| node.cover_devices());
         match outcome {
             Err(error) if !adopted => {
                 node.enforcement.dir().remove()?;
@@ -134,47 +156,62 @@ impl Node {
     /// # Errors
     /// They are broken: the old image stays in force.
     pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
-        let outcome = load(&self.settings);
+        let outcome = load(&self.settings, self.revisions.bundle());
         let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
         self.last_error = outcome.as_ref().err().map(|error| format!("{error:#}"));
         outcome
     }
 
-    /// Compiles, publishes, tags, in this order: a class is in the image before a tag names it.
     fn apply(
         &mut self,
         policies: Vec<Policy>,
         geo: GeoSet,
         reporter: Option<&mut Reporter>,
     ) -> anyhow::Result<()> {
+        let prepared = self.prepare(policies, Arc::new(geo))?;
+        let assigned = self.publish(prepared, reporter)?;
+        self.place(assigned)
+    }
+
+    /// Compiles for the workloads that there are now, and changes nothing.
+    fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
         let assigned = self.scope.assign(&self.cgroups, &policies);
-        let known = self.classes.clone();
-        for assignment in assigned
-            .iter()
-            .filter(|assignment| !assignment.policies.is_empty())
-        {
-            self.classes.of(assignment.policies.clone());
-        }
-        let geo = Arc::new(geo);
-        let loaded = self.compile(policies, geo).and_then(|loaded| {
-            class_file::store(&self.state, &self.classes)?;
-            Ok(loaded)
-        });
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                self.classes = known;
-                return Err(error);
+        let mut classes = self.classes.clone();
+        for assignment in &assigned {
+            for set in self.sets_of(assignment) {
+                classes.of(set);
             }
-        };
+        }
+        let loaded = self.compile(policies, geo, &classes)?;
+        Ok(Prepared {
+            assigned,
+            classes,
+            loaded,
+        })
+    }
+
+    /// Puts an image into force. Tags come after it: a class is in the image before a tag names it.
+    fn publish(
+        &mut self,
+        prepared: Prepared,
+        reporter: Option<&mut Reporter>,
+    ) -> anyhow::Result<Vec<Assignment>> {
+        let Prepared {
+            assigned,
+            classes,
+            loaded,
+        } = prepared;
+        if classes != self.classes || self.loaded.is_none() {
+            class_file::store(&self.state, &classes)?;
+            self.classes = classes;
+        }
         if let Some(reporter) = reporter {
             reporter.known().learn_image(&loaded.image);
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
         }
         self.enforcement.publish(&loaded.image)?;
         self.replace(loaded);
-        self.place(assigned)?;
-        self.cover_devices()
+        Ok(assigned)
     }
 
     /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
@@ -182,28 +219,28 @@ impl Node {
     /// # Errors
     /// The kernel refuses.
     pub fn rescan(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
+        self.trust_interfaces();
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
-        let assigned = self.scope.assign(&self.cgroups, &loaded.policies);
-        let known = self.classes.sets().len();
-        for assignment in assigned
+        let mut assigned = self.scope.assign(&self.cgroups, &loaded.policies);
+        let mut sets = assigned
             .iter()
-            .filter(|assignment| !assignment.policies.is_empty())
-        {
-            self.classes.of(assignment.policies.clone());
-        }
-        if self.classes.sets().len() != known {
+            .flat_map(|assignment| self.sets_of(assignment));
+        if !sets.all(|set| self.classes.has(&set)) {
             let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
-            let loaded = self.compile(policies, geo)?;
-            class_file::store(&self.state, &self.classes)?;
-            reporter.known().learn_image(&loaded.image);
-            self.enforcement.publish(&loaded.image)?;
-            self.replace(loaded);
+            let prepared = self.prepare(policies, geo)?;
+            assigned = self.publish(prepared, Some(reporter))?;
         }
         self.place(assigned)?;
         self.introduce(reporter.known());
-        self.cover_devices()
+        Ok(())
+    }
+
+    fn trust_interfaces(&mut self) {
+        // Workloads may be there already, and have made devices of their own.
+        let interfaces = Interfaces::without_tunnels_of_processes();
+        interfaces::trust(&mut self.enforcement, interfaces);
     }
 
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
@@ -222,7 +259,6 @@ impl Node {
             };
             if let Some(tag) = tag {
                 let before = self.tags.get(&cgroup).map(|(tag, _)| *tag);
-                let tag = tag.isolated(before.map_or(0, |tag| tag.isolated_until));
                 if before != Some(tag) {
                     self.check_depth(&assignment)?;
                     self.enforcement.tag(cgroup, tag)?;
@@ -247,11 +283,12 @@ impl Node {
     }
 
     fn tag_of(&mut self, assignment: &Assignment) -> Option<Tag> {
-        if assignment.policies.is_empty() {
+        let tag = if assignment.policies.is_empty() {
             assignment.otherwise.map(Tag::standing)
         } else {
             Some(Tag::judged(self.classes.of(assignment.policies.clone())))
-        }
+        };
+        self.isolated(tag?, assignment).into()
     }
 
     fn check_depth(&self, assignment: &Assignment) -> anyhow::Result<()> {
@@ -278,32 +315,6 @@ impl Node {
             (cgroup, (tag, nameless))
         });
         Ok(tags.collect())
-    }
-
-    /// Directories whose changes matter.
-    #[must_use]
-    pub fn watched(&self) -> Vec<PathBuf> {
-        let roots = if self.scope.roots.is_empty() {
-            &["/".to_owned()][..]
-        } else {
-            &self.scope.roots
-        };
-        let cgroups = roots.iter().flat_map(|root| self.cgroups.tree(root));
-        cgroups.map(|path| self.cgroups.directory(&path)).collect()
-    }
-
-    /// Directories of policies and databases.
-    #[must_use]
-    pub fn sources(&self) -> Vec<PathBuf> {
-        let files = self.settings.policies.iter().chain(&self.settings.geo);
-        let directory = |path: &PathBuf| {
-            if path.is_dir() {
-                path.clone()
-            } else {
-                path.parent().map(PathBuf::from).unwrap_or_default()
-            }
-        };
-        files.map(directory).collect()
     }
 
     /// Why the last change was refused.
@@ -348,6 +359,22 @@ impl Node {
         Ok(None)
     }
 
+    /// Names that a workload knows of an address now.
+    ///
+    /// # Errors
+    /// There is no such cgroup, or the names cannot be read.
+    pub fn names_of(
+        &self,
+        workload: &str,
+        addr: Addr,
+        now_ns: u64,
+    ) -> anyhow::Result<Vec<NameKey>> {
+        let workload = self.cgroups.id(workload)?;
+        Ok(self
+            .enforcement
+            .names_of(&Holder { workload, addr }, now_ns)?)
+    }
+
     /// Cgroup ids with their paths.
     #[must_use]
     pub fn paths(&self) -> HashMap<CgroupId, String> {
@@ -378,10 +405,4 @@ impl Node {
     pub fn enforcement(&mut self) -> &mut Enforcement {
         &mut self.enforcement
     }
-}
-
-fn load(settings: &Settings) -> anyhow::Result<(Vec<Policy>, GeoSet)> {
-    let loaded = policy::load(&settings.policies)?;
-    let geo = GeoSet::open(&settings.geo, settings.agreement.unwrap_or_default().into())?;
-    Ok((loaded.policies, geo))
 }

@@ -2,14 +2,15 @@
 
 use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
+use anyhow::Context as _;
 use enforcer_common::abi::{FlowCount, FlowKey};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::context::Known;
 use crate::{
     events::{
-        Aggregator, Clock, DaemonEvent, Enricher, Observer, Pipeline, ProcFs, Record, SinkError,
-        SinkSpec, clock, pipeline::BACKLOG_BYTES,
+        Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Pipeline, ProcFs, Record,
+        Sequence, SinkSpec, SinkTally, clock, pipeline::SinkState,
     },
     kernel::{Enforcement, EventRing, KernelError},
 };
@@ -56,24 +57,29 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// One that tells `sinks`.
+    /// One that tells `sinks`. In the directory `state` it keeps what they have not taken, and the
+    /// number of the last record; without one, records are numbered from 1 and wait in memory.
     ///
     /// # Errors
-    /// The ring cannot be read.
+    /// The ring cannot be read, or a sink or `state` cannot be used.
     pub fn new(
         enforcement: &mut Enforcement,
         known: Known,
         sinks: &[SinkSpec],
+        state: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let sinks = sinks
-            .iter()
-            .map(SinkSpec::open)
-            .collect::<Result<_, SinkError>>()?;
+        let mut observer = Observer::this_host();
+        let sequence = match state {
+            Some(state) => numbers(state)?,
+            None => Sequence::of_run(&observer.run),
+        };
+        observer.stream = sequence.stream().to_owned();
+        let pipeline = Pipeline::open(&observer, sinks, state, sequence)?;
         let enricher = Enricher::new(known, ProcFs::at(Path::new("/proc")));
         Ok(Self {
             ring: enforcement.events()?,
             aggregator: Aggregator::new(enricher, Clock::now(), IDLE),
-            pipeline: Pipeline::new(Observer::this_host(), sinks, BACKLOG_BYTES),
+            pipeline,
             told: 0,
         })
     }
@@ -113,6 +119,7 @@ impl Reporter {
             self.retire(enforcement, &key, generation)?;
         }
         self.flush();
+        self.tell_news();
         Ok(())
     }
 
@@ -154,10 +161,59 @@ impl Reporter {
         self.flush();
     }
 
-    /// Opens files anew after rotation.
+    /// Opens files anew after rotation, and tries again what failed.
     pub fn reopen(&mut self) {
-        if let Err(errors) = self.pipeline.reopen() {
-            complain(&errors);
+        self.pipeline.reopen();
+    }
+
+    /// Tells that the daemon lives, what it has counted, and how the sinks do; has the disk keep what
+    /// waits.
+    ///
+    /// # Errors
+    /// The counters of the kernel cannot be read.
+    pub fn beat(&mut self, enforcement: &Enforcement) -> Result<(), KernelError> {
+        let counters = enforcement.counters()?;
+        let heartbeat = Heartbeat {
+            generation: enforcement
+                .in_force()?
+                .map_or(0, |(generation, _)| generation),
+            workloads: enforcement.tags()?.len() as u64,
+            lost: counters.losses().collect(),
+            faults: counters.faults().collect(),
+            sinks: self
+                .pipeline
+                .status()
+                .map(|sink| SinkTally {
+                    sink: sink.sink,
+                    delivered: sink.delivered,
+                    waiting: sink.waiting,
+                    lost: sink.lost,
+                })
+                .collect(),
+        };
+        self.tell(DaemonEvent::Heartbeat(heartbeat));
+        self.pipeline.sync();
+        Ok(())
+    }
+
+    /// Tells operators and the other sinks of one that began to fail, or recovered.
+    fn tell_news(&mut self) {
+        for news in self.pipeline.news() {
+            let event = match news.state {
+                SinkState::Failing => {
+                    let error = news.error.unwrap_or_default();
+                    eprintln!("enforcer: event sink {} fails: {error}", news.sink);
+                    DaemonEvent::SinkFailing {
+                        sink: news.sink,
+                        error,
+                    }
+                }
+                SinkState::Fine => {
+                    eprintln!("enforcer: event sink {} takes events again", news.sink);
+                    DaemonEvent::SinkRecovered { sink: news.sink }
+                }
+            };
+            self.tell(event);
         }
     }
 
@@ -179,15 +235,16 @@ impl Reporter {
     }
 
     fn flush(&mut self) {
-        if let Err(errors) = self.pipeline.flush() {
-            complain(&errors);
-        }
+        self.pipeline.flush();
     }
 }
 
-/// The lines are kept and tried again; the operator should know all the same.
-fn complain(errors: &[SinkError]) {
-    for error in errors {
-        eprintln!("enforcer: {:#}", anyhow::anyhow!("{error}"));
-    }
+/// The numbers of this boot, kept in `state`.
+fn numbers(state: &Path) -> anyhow::Result<Sequence> {
+    let open = || -> io::Result<Sequence> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+        std::fs::create_dir_all(state)?;
+        Sequence::kept(&state.join("sequence"), boot.trim())
+    };
+    open().with_context(|| format!("keep state in {}", state.display()))
 }

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -29,10 +29,10 @@ use super::{
 };
 use crate::{
     control::{
-        self, Problem, Reloaded,
-        server::{Request, Server},
+        self, Detached, Problem, Reloaded,
+        server::{IsolationCall, PolicyCall, Request, Server},
     },
-    events::{DaemonEvent, SinkSpec},
+    events::{DaemonEvent, SinkSpec, clock},
     workloads::{Cgroup2, PodInfo, Pods, Scope, Watch, interfaces::LinkNotices, layout::PodUid},
 };
 
@@ -42,6 +42,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(100);
 /// Cgroups are looked at again even without notice.
 const RESCAN: Duration = Duration::from_secs(10);
+/// How often the daemon tells what it has counted.
+const BEAT: Duration = Duration::from_secs(60);
 
 /// Runs until a signal ends it. Enforcement goes on after that.
 ///
@@ -63,19 +65,25 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
     }
     let sinks = settings.sinks()?;
+    let state = settings
+        .state
+        .clone()
+        .unwrap_or_else(|| Path::new("/var/lib/enforcer").join(instance));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let pods = PodSource::new(settings.cri_socket.as_deref());
         let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, pods, &sinks, instance)?.attend().await
+        Daemon::new(node, pods, &sinks, &state, instance)?
+            .attend()
+            .await
     })
 }
 
 /// One daemon for an instance.
 fn lock(instance: &str) -> anyhow::Result<File> {
-    let path = PathBuf::from("/run/enforcer").join(format!("{instance}.lock"));
+    let path = control::lock_path(instance);
     let open = || -> io::Result<File> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -104,11 +112,12 @@ impl Daemon {
         mut node: Node,
         pods: PodSource,
         sinks: &[SinkSpec],
+        state: &Path,
         instance: &str,
     ) -> anyhow::Result<Self> {
         let mut known = Known::default();
         node.introduce(&mut known);
-        let mut reporter = Reporter::new(node.enforcement(), known, sinks)?;
+        let mut reporter = Reporter::new(node.enforcement(), known, sinks, Some(state))?;
         reporter.tell(node.started());
         if node.last_error().is_some() {
             reporter.tell(node.reloaded());
@@ -161,6 +170,8 @@ impl Daemon {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rescan = interval(RESCAN);
         rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         eprintln!("enforcer: ready");
         loop {
             tokio::select! {
@@ -196,9 +207,19 @@ impl Daemon {
                 }
                 pods = self.pods.told() => self.learn_pods(pods),
                 _ = rescan.tick() => self.rescan(),
+                _ = beat.tick() => self.reporter.beat(self.node.enforcement())?,
                 () = renewal::due(self.node.until()) => self.renew(),
-                _ = sweep.tick() => self.reporter.sweep(self.node.enforcement())?,
-                Some(request) = asked.recv() => self.answer(request),
+                _ = sweep.tick() => {
+                    self.reporter.sweep(self.node.enforcement())?;
+                    self.node.enforcement().expire_names(clock::boottime_ns())?;
+                    self.expire();
+                }
+                Some(request) = asked.recv() => {
+                    if self.answer(request) == Afterwards::End {
+                        server.finish().await;
+                        return Ok(());
+                    }
+                }
             }
         }
         self.trace(tracer.as_mut());
@@ -217,6 +238,7 @@ impl Daemon {
         if let Err(error) = self.node.reload(Some(&mut self.reporter)) {
             eprintln!("enforcer: the change is refused, the old image stays in force\n{error:#}");
         }
+        self.cover_devices();
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
         self.tell_ended();
@@ -244,6 +266,7 @@ impl Daemon {
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
+        self.cover_devices();
         if self.node.awaits_pods() {
             self.pods.ask();
         }
@@ -264,7 +287,13 @@ impl Daemon {
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn expire(&mut self) {
+        if let Err(error) = self.node.expire_isolations(&mut self.reporter) {
+            eprintln!("enforcer: end an isolation: {error:#}");
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Afterwards {
         // A caller that hung up does not want its answer.
         match request {
             Request::Status(reply) => {
@@ -283,12 +312,86 @@ impl Daemon {
             }
             Request::Explain(request, reply) => {
                 let answer = of_workload(&self.node, &request);
-                drop(reply.send(answer.map_err(|error| Problem {
-                    error: format!("{error:#}"),
-                })));
+                drop(reply.send(answer.map_err(problem)));
+            }
+            Request::Policies(call) => self.answer_policies(call),
+            Request::Isolation(call) => self.answer_isolation(call),
+            Request::Detach(reply) => {
+                let answer = self.detach();
+                let afterwards = if answer.is_ok() {
+                    Afterwards::End
+                } else {
+                    Afterwards::GoOn
+                };
+                drop(reply.send(answer.map_err(problem)));
+                return afterwards;
+            }
+        }
+        Afterwards::GoOn
+    }
+
+    fn answer_policies(&mut self, call: PolicyCall) {
+        let Self { node, reporter, .. } = self;
+        match call {
+            PolicyCall::List(reply) => drop(reply.send(Ok(node.list()))),
+            PolicyCall::Show(name, reply) => {
+                drop(reply.send(node.show(&name).map_err(problem)));
+            }
+            PolicyCall::History(reply) => drop(reply.send(node.history().map_err(problem))),
+            PolicyCall::Push(request, author, reply) => {
+                let dry_run = request.dry_run;
+                let answer = node.push(request, author, reporter);
+                if let (Err(problem), false) = (&answer, dry_run) {
+                    reporter.tell(node.rejected(problem));
+                }
+                self.cover_devices();
+                drop(reply.send(answer));
+            }
+            PolicyCall::Rollback(request, author, reply) => {
+                let answer = node.roll_back(&request, author, reporter);
+                if let Err(problem) = &answer {
+                    reporter.tell(node.rejected(problem));
+                }
+                self.cover_devices();
+                drop(reply.send(answer));
             }
         }
     }
+
+    fn answer_isolation(&mut self, call: IsolationCall) {
+        let Self { node, reporter, .. } = self;
+        match call {
+            IsolationCall::Isolate(request, author, reply) => {
+                let answer = node.isolate(&request, author, reporter);
+                drop(reply.send(answer.map_err(problem)));
+            }
+            IsolationCall::Release(request, author, reply) => {
+                let answer = node.release(&request, &author, reporter);
+                drop(reply.send(answer.map_err(problem)));
+            }
+        }
+    }
+
+    /// Ends enforcement. Where that fails halfway, the daemon stays, so that it can be asked again.
+    fn detach(&mut self) -> anyhow::Result<Detached> {
+        self.reporter.sweep(self.node.enforcement())?;
+        self.node.enforcement().dir().remove()?;
+        self.reporter.tell(DaemonEvent::Detached);
+        Ok(Detached {
+            instance: self.instance.clone(),
+        })
+    }
+}
+
+/// What the daemon does once it has answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    GoOn,
+    End,
+}
+
+fn problem(error: anyhow::Error) -> Problem {
+    Problem::new(format!("{error:#}"))
 }
 
 /// Never, where nothing is traced.

@@ -1,6 +1,7 @@
 //! What `run` is told, by its options and its file.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -35,9 +36,58 @@ pub struct Settings {
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,
+    /// Sinks, each with its options as keys.
+    #[serde(default, rename = "sink")]
+    pub sink_tables: Vec<SinkTable>,
+    /// Where records wait for sinks that do not take them: `/var/lib/enforcer/INSTANCE` unless said.
+    pub state: Option<PathBuf>,
     /// The kernel programs. Not of the file: who debugs asks for it each time.
     #[serde(skip)]
     pub programs: Build,
+}
+
+/// A sink as a table: what `docs/sinks.md` has after the `?`, as keys.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SinkTable {
+    /// The sink without options.
+    pub url: String,
+    /// Its options.
+    #[serde(flatten)]
+    pub options: BTreeMap<String, toml::Value>,
+}
+
+impl SinkTable {
+    fn spec(&self) -> anyhow::Result<SinkSpec> {
+        let options = self
+            .options
+            .iter()
+            .map(|(name, value)| {
+                let text = text_of(value).with_context(|| format!("option `{name}`"))?;
+                Ok((name.clone(), text))
+            })
+            .collect::<anyhow::Result<_>>()
+            .with_context(|| format!("event sink `{}`", self.url))?;
+        Ok(SinkSpec::from_parts(&self.url, options)?)
+    }
+}
+
+/// As it would stand in a URL.
+fn text_of(value: &toml::Value) -> anyhow::Result<String> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(flag) => Ok(flag.to_string()),
+        toml::Value::Array(values) => {
+            let texts = values
+                .iter()
+                .map(text_of)
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            Ok(texts.join(","))
+        }
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => {
+            anyhow::bail!("write text, a whole number, true, false, or a list of these")
+        }
+    }
 }
 
 /// How unknown cgroups stand.
@@ -68,10 +118,13 @@ impl Settings {
     /// # Errors
     /// One cannot be meant.
     pub fn sinks(&self) -> anyhow::Result<Vec<SinkSpec>> {
-        if self.events.is_empty() {
-            return Ok(vec![SinkSpec::Stdout]);
+        let named = self.events.iter().map(|sink| Ok(sink.parse()?));
+        let tables = self.sink_tables.iter().map(SinkTable::spec);
+        let mut sinks: Vec<SinkSpec> = named.chain(tables).collect::<anyhow::Result<_>>()?;
+        if sinks.is_empty() {
+            sinks.push("-".parse()?);
         }
-        self.events.iter().map(|sink| Ok(sink.parse()?)).collect()
+        Ok(sinks)
     }
 }
 

@@ -10,7 +10,8 @@ use crate::{
         Attached, Coverage, DatabaseStatus, DecisionStatus, DeviceCoverage, Labelled, MapStatus,
         PolicyStatus, SinkHealth, Status, Workload,
     },
-    kernel::{AttachedDevice, Build, Enforcement, KernelError, PinDir},
+    events::{clock, sinks::FailureCause},
+    kernel::{AttachedDevice, Build, Enforcement, HOOKS, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
 };
@@ -25,6 +26,8 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
     }
     status.adopted = node.enforcement().is_adopted();
     status.last_error = node.last_error().map(str::to_owned).or(status.last_error);
+    status.revision = node.revision();
+    status.isolations = node.isolations().to_vec();
     status.policies = node.policies().iter().map(policy_status).collect();
     for workload in &mut status.workloads {
         let class = workload.class.map(enforcer_common::abi::ClassId);
@@ -60,13 +63,31 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
         .pipeline()
         .status()
         .map(|sink| SinkHealth {
-            name: sink.sink.to_string(),
+            name: sink.sink,
+            state: sink.state.as_str().to_owned(),
+            error: sink.error,
             delivered: sink.delivered,
             waiting: sink.waiting,
+            waiting_bytes: sink.waiting_bytes,
             lost: sink.lost,
+            refused: sink.refused,
+            damaged: sink.damaged,
+            failures: FailureCause::ALL
+                .iter()
+                .zip(sink.failures)
+                .filter(|(_, count)| *count > 0)
+                .map(|((_, name), count)| labelled(name, count))
+                .collect(),
         })
         .collect();
     status
+}
+
+fn labelled(name: &str, count: u64) -> Labelled {
+    Labelled {
+        name: name.to_owned(),
+        count,
+    }
 }
 
 /// What the pins tell while no daemon runs.
@@ -104,6 +125,8 @@ fn empty(instance: &str, daemon: &str) -> Status {
         generation: None,
         adopted: false,
         last_error: None,
+        revision: None,
+        isolations: Vec::new(),
         policies: Vec::new(),
         databases: Vec::new(),
         workloads: Vec::new(),
@@ -139,7 +162,10 @@ fn fill(
             hooks: attached.hooks,
         })
         .collect();
-    status.enforcing = !status.cgroups.is_empty() && status.generation.is_some();
+    let holds = |cgroup: &Attached| {
+        cgroup.hooks.len() == HOOKS.len() && paths.contains_key(&CgroupId(cgroup.id))
+    };
+    status.enforcing = status.generation.is_some() && status.cgroups.iter().any(holds);
     status.workloads = enforcement
         .tags()?
         .into_iter()
@@ -159,23 +185,30 @@ fn fill(
     };
     status.maps = memory.into_iter().map(map).collect();
     let counters = enforcement.counters()?;
-    let labelled = |(name, count): (&str, u64)| Labelled {
-        name: name.to_owned(),
-        count,
-    };
     let plain = [
         ("untagged", Counter::Untagged),
         ("passed", Counter::Passed),
         ("unknown", Counter::Unknown),
         ("isolated", Counter::Isolated),
         ("replies", Counter::Replies),
+        ("socket_tag_failed", Counter::SocketTagFailed),
     ];
     status.counters = plain
         .into_iter()
-        .map(|(name, counter)| labelled((name, counters.get(counter))))
+        .map(|(name, counter)| labelled(name, counters.get(counter)))
         .collect();
-    status.faults = counters.faults().map(labelled).collect();
-    status.lost = counters.losses().map(labelled).collect();
+    status.faults = counters
+        .faults()
+        .map(|(name, count)| labelled(name, count))
+        .collect();
+    status.lost = counters
+        .losses()
+        .map(|(name, count)| labelled(name, count))
+        .collect();
+    let dns = counters
+        .dns()
+        .map(|(name, count)| labelled(&format!("dns_{name}"), count));
+    status.counters.extend(dns);
     let decision =
         |(rule, count): &(enforcer_common::abi::RuleId, crate::kernel::DecisionCount)| {
             DecisionStatus {
@@ -206,7 +239,17 @@ fn workload(cgroup: String, id: CgroupId, tag: &Tag) -> Workload {
         coverage,
         class,
         policies: Vec::new(),
+        isolated_until_ns: (tag.isolated_until > clock::boottime_ns())
+            .then_some(tag.isolated_until),
         device: None,
+    }
+}
+
+/// As policies write it.
+pub(super) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Audit => "audit",
     }
 }
 
@@ -226,11 +269,7 @@ fn device(workload: &Workload, attached: &[AttachedDevice]) -> Option<DeviceCove
 fn policy_status(policy: &crate::policy::Policy) -> PolicyStatus {
     PolicyStatus {
         name: policy.name.to_string(),
-        mode: match policy.mode {
-            Mode::Enforce => "enforce",
-            Mode::Audit => "audit",
-        }
-        .to_owned(),
+        mode: mode_name(policy.mode).to_owned(),
         source: format!("{}:{}", policy.at.file.display(), policy.at.line),
     }
 }

@@ -103,6 +103,7 @@ mod tests {
                 reason: Reason::Rule,
                 rule: RuleId(3),
                 would_deny: true,
+                by_name: false,
                 generation: 1,
                 class: ClassId(0),
             },

@@ -44,6 +44,8 @@ pub struct RuleInfo {
     pub file: Arc<Path>,
     /// Line of the rule, from 1.
     pub line: u32,
+    /// The rule allows, and denies this provider: no agreement with it is in force.
+    pub no_agreement: Option<Arc<str>>,
     /// Mode of the policy.
     pub mode: Mode,
     /// `spec.dataCategories` of the policy.
@@ -97,6 +99,19 @@ pub enum WorkloadKind {
     Cgroup,
     /// The command of `enforcer exec`.
     Exec,
+}
+
+impl WorkloadKind {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pod { .. } => "pod",
+            Self::SystemdUnit => "systemd-unit",
+            Self::Cgroup => "cgroup",
+            Self::Exec => "exec",
+        }
+    }
 }
 
 /// What the geo databases in use say of an address.

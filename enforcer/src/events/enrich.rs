@@ -1,23 +1,22 @@
 //! Completes what the kernel knew of a flow. Never fails, never waits.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use enforcer_common::{
-    abi::{Addr, Event, FlowKey, Hook, Port, RuleId},
+    abi::{Addr, CgroupId, Event, FlowKey, Hook, Port, RuleId},
     verdict::Reason,
 };
 
 use super::{
     aggregate::Describe,
     context::{Context, Mode, RuleInfo},
-    record::{CommandName, Destination, Facts, Outcome, Process, Source},
+    record::{CommandName, Destination, Facts, Outcome, Placement, Process, Source},
 };
 
 pub mod cgroup;
 mod place;
 pub mod process;
 
-use cgroup::Placement;
 use process::ProcFs;
 
 /// Describes flows with what [`Context`] and `/proc` know.
@@ -25,13 +24,30 @@ use process::ProcFs;
 pub struct Enricher<C> {
     context: C,
     processes: ProcFs,
+    placements: HashMap<CgroupId, Placed>,
+    nowhere: Arc<Placement>,
+}
+
+/// How many cgroups are remembered.
+const REMEMBERED: usize = 4096;
+
+/// What a path was found to say.
+#[derive(Debug)]
+struct Placed {
+    path: Arc<str>,
+    placement: Arc<Placement>,
 }
 
 impl<C: Context> Enricher<C> {
     /// An enricher that asks these two.
     #[must_use]
     pub fn new(context: C, processes: ProcFs) -> Self {
-        Self { context, processes }
+        Self {
+            context,
+            processes,
+            placements: HashMap::new(),
+            nowhere: Arc::default(),
+        }
     }
 
     /// The context, to tell it more.
@@ -45,7 +61,30 @@ impl<C: Context> Enricher<C> {
         &self.context
     }
 
-    fn facts(&self, flow: &FlowKey, generation: u64, process: Option<Process>) -> Facts {
+    fn placement(&mut self, cgroup: CgroupId, path: Option<&Arc<str>>) -> Arc<Placement> {
+        let Some(path) = path else {
+            return Arc::clone(&self.nowhere);
+        };
+        if let Some(placed) = self.placements.get(&cgroup)
+            && (Arc::ptr_eq(&placed.path, path) || placed.path == *path)
+        {
+            return Arc::clone(&placed.placement);
+        }
+        if self.placements.len() >= REMEMBERED {
+            self.placements.clear();
+        }
+        let placement = Arc::new(Placement::from_path(path));
+        self.placements.insert(
+            cgroup,
+            Placed {
+                path: Arc::clone(path),
+                placement: Arc::clone(&placement),
+            },
+        );
+        placement
+    }
+
+    fn facts(&mut self, flow: &FlowKey, generation: u64, process: Option<Process>) -> Facts {
         let outcome = Outcome::from_byte(flow.verdict);
         let named = (flow.rule != RuleId::NONE).then(|| self.context.rule(flow.rule, generation));
         let rule = named.flatten();
@@ -54,10 +93,7 @@ impl<C: Context> Enricher<C> {
             let image = process.as_ref()?.image.as_ref()?;
             image.cgroup.clone()
         });
-        let placement = cgroup
-            .as_deref()
-            .map(Placement::from_path)
-            .unwrap_or_default();
+        let placement = self.placement(flow.cgroup, cgroup.as_ref());
         Facts {
             outcome,
             reason: None,
@@ -76,8 +112,7 @@ impl<C: Context> Enricher<C> {
             source: None,
             process,
             cgroup,
-            container: placement.container,
-            pod_uid: placement.pod_uid,
+            placement,
             workload: self.context.workload(flow.cgroup),
             rule,
         }

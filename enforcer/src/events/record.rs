@@ -12,7 +12,7 @@ use super::context::{Mode, PlaceInfo, RuleInfo, WorkloadInfo};
 
 mod daemon;
 
-pub use daemon::DaemonEvent;
+pub use daemon::{DaemonEvent, Heartbeat, IsolationEvent, IsolationStep, SinkTally};
 
 /// One line of the stream, before it has a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,10 +63,8 @@ pub struct Facts {
     pub process: Option<Process>,
     /// Path of the cgroup below the cgroup2 mount.
     pub cgroup: Option<Arc<str>>,
-    /// The container, as the cgroup path tells.
-    pub container: Option<Container>,
-    /// UID of the pod, as the cgroup path tells.
-    pub pod_uid: Option<String>,
+    /// Container and pod, as the cgroup path tells.
+    pub placement: Arc<Placement>,
     /// The workload.
     pub workload: Option<Arc<WorkloadInfo>>,
     /// The rule that decided.
@@ -127,6 +125,42 @@ pub enum Severity {
     Medium,
     /// Enforcement itself, or an isolated workload.
     High,
+}
+
+impl Severity {
+    /// From the least on.
+    pub const ALL: [Self; 4] = [Self::Informational, Self::Low, Self::Medium, Self::High];
+
+    /// The name in options and counters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl Record {
+    /// How much attention it deserves.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Violation(violation) => violation.facts.severity(),
+            Self::Daemon(_, event) => event.severity(),
+        }
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Violation(violation) => violation.end,
+            Self::Daemon(at, _) => *at,
+        }
+    }
 }
 
 impl Facts {
@@ -194,10 +228,21 @@ pub struct ProcessImage {
     pub executable: Option<String>,
     /// Arguments, with secrets redacted, joined by blanks.
     pub command_line: Option<String>,
-    /// Parent process id.
-    pub parent: Option<u32>,
+    /// The process that it is a child of.
+    pub parent: Option<Parent>,
     /// Path of the cgroup below the cgroup2 mount.
     pub cgroup: Option<Arc<str>>,
+}
+
+/// The parent of a process, at the moment its child was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// Name of its main thread.
+    pub name: Option<CommandName>,
+    /// Path of the executable, in the parent's own mount namespace.
+    pub executable: Option<String>,
 }
 
 /// Name of a thread as the kernel keeps it (`comm`): 15 bytes of anything but NUL.
@@ -235,6 +280,15 @@ impl fmt::Debug for CommandName {
     }
 }
 
+/// What a cgroup path says of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The innermost container.
+    pub container: Option<Container>,
+    /// `metadata.uid` of the innermost pod. Static pods have 32 hex digits without dashes.
+    pub pod_uid: Option<String>,
+}
+
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
@@ -251,8 +305,10 @@ pub struct Observer {
     pub host: String,
     /// Version of the product.
     pub version: &'static str,
-    /// Tells one run from the next, as sequence numbers start anew with each.
+    /// Tells one run from the next.
     pub run: String,
+    /// The stream of numbers that its records have: gaps can be told within one.
+    pub stream: String,
 }
 
 impl Observer {
@@ -260,14 +316,16 @@ impl Observer {
     #[must_use]
     pub fn this_host() -> Self {
         let uname = rustix::system::uname();
+        let run = format!(
+            "{:x}-{:x}",
+            Timestamp::now().as_nanosecond(),
+            std::process::id()
+        );
         Self {
             host: uname.nodename().to_string_lossy().into_owned(),
             version: env!("CARGO_PKG_VERSION"),
-            run: format!(
-                "{:x}-{:x}",
-                Timestamp::now().as_nanosecond(),
-                std::process::id()
-            ),
+            stream: run.clone(),
+            run,
         }
     }
 }

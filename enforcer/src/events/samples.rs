@@ -64,6 +64,7 @@ pub(super) fn observer() -> Observer {
         host: "node-1".into(),
         version: "0.1.0",
         run: "18b2a-1f4".into(),
+        stream: "6f9e7a3c-5d20-4d1c-9b8e-2f1b3c4d5e6f".into(),
     }
 }
 
@@ -83,6 +84,7 @@ impl Context for SampleContext {
             rule: "default".into(),
             file: Path::new("policies/llm.yaml").into(),
             line: 14,
+            no_agreement: None,
             mode,
             data_categories: vec!["customer-pii".into()],
             legal_basis: vec!["GDPR-Art-44".into()],

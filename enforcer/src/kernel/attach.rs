@@ -1,5 +1,7 @@
 //! Hooks on cgroups.
 
+mod live;
+
 use std::{
     fs::{self, File},
     os::unix::fs::MetadataExt as _,
@@ -30,7 +32,7 @@ pub const HOOKS: [&str; 6] = [
 pub struct AttachedCgroup {
     /// Its id.
     pub cgroup: CgroupId,
-    /// Names of the attached hooks.
+    /// Names of the hooks whose links hold: a link outlives its cgroup, and root can detach it.
     pub hooks: Vec<String>,
 }
 
@@ -81,6 +83,7 @@ impl Links {
             };
             let hooks = read_dir(&entry.path())?
                 .iter()
+                .filter(|link| live::is_attached(&link.path()))
                 .map(|link| link.file_name().to_string_lossy().into_owned())
                 .collect();
             attached.push(AttachedCgroup {

@@ -1,13 +1,14 @@
 //! What the programs count.
 
 use std::{
-    fs, io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
+    fs,
+    os::fd::{AsFd as _, AsRawFd as _},
 };
 
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use enforcer_common::{
-    abi::{Counter, FlowCount, FlowKey, LossCause, RuleId, names},
+    abi::{Counter, DnsCount, FlowCount, FlowKey, LossCause, RuleId, names},
+    names::Unread,
     verdict::Fault,
 };
 
@@ -15,6 +16,7 @@ use super::{
     error::KernelError,
     object::{MAPS, Maps, typed},
     pins::PinDir,
+    take::{Taken, take},
 };
 
 /// Counters over all CPUs.
@@ -89,6 +91,17 @@ impl KernelCounters {
             .map(|(_, counter, label)| (label, self.get(counter)))
     }
 
+    /// What became of DNS messages, by label.
+    pub fn dns(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = DnsCount::ALL
+            .into_iter()
+            .map(|(count, label)| (label, self.value(count.counter())));
+        let unread = Unread::ALL
+            .into_iter()
+            .map(|(cause, label)| (label, self.value(DnsCount::unread(cause))));
+        counts.chain(unread)
+    }
+
     fn value(&self, index: u32) -> u64 {
         self.values.get(index as usize).copied().unwrap_or(0)
     }
@@ -128,13 +141,11 @@ impl Flows {
     /// # Errors
     /// The map cannot be written.
     pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowCount>, KernelError> {
-        match lookup_and_delete(self.map.fd().as_fd(), key) {
-            Ok(count) => Ok(Some(count)),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ENOENT) => Ok(None),
-                Some(libc::EINVAL | ENOTSUPP) => self.take_in_two_steps(key),
-                _ => Err(KernelError::io("take from map", names::FLOWS)(error)),
-            },
+        let taken = take(self.map.fd().as_fd(), key);
+        match taken.map_err(KernelError::io("take from map", names::FLOWS))? {
+            Taken::Value(count) => Ok(Some(count)),
+            Taken::Nothing => Ok(None),
+            Taken::Unsupported => self.take_in_two_steps(key),
         }
     }
 
@@ -149,45 +160,6 @@ impl Flows {
             .remove(key)
             .map_err(KernelError::map("remove from", names::FLOWS))?;
         Ok(Some(count))
-    }
-}
-
-/// The kernel's own "not supported", which libc does not name.
-const ENOTSUPP: libc::c_int = 524;
-
-/// `BPF_MAP_LOOKUP_AND_DELETE_ELEM` on a hash (kernel 5.14), which aya does not offer.
-fn lookup_and_delete(map: BorrowedFd<'_>, key: &FlowKey) -> io::Result<FlowCount> {
-    const COMMAND: libc::c_long = 21;
-    /// The head of `union bpf_attr` for element commands.
-    #[repr(C)]
-    struct Element {
-        map: u32,
-        padding: u32,
-        key: u64,
-        value: u64,
-        flags: u64,
-    }
-    let mut count = FlowCount::default();
-    let element = Element {
-        map: map.as_raw_fd() as u32,
-        padding: 0,
-        key: std::ptr::from_ref(key).addr() as u64,
-        value: (&raw mut count).addr() as u64,
-        flags: 0,
-    };
-    // SAFETY: key and value have the map's sizes and live until the call returns.
-    let outcome = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            COMMAND,
-            &raw const element,
-            size_of::<Element>(),
-        )
-    };
-    if outcome == 0 {
-        Ok(count)
-    } else {
-        Err(io::Error::last_os_error())
     }
 }
 

@@ -44,6 +44,9 @@ pub enum KernelError {
     /// The object lacks a program or a map: the build is broken.
     #[error("the embedded object has no `{0}`: build enforcer again")]
     Missing(&'static str),
+    /// The system has no random numbers.
+    #[error("draw a random number from the system")]
+    Random(#[source] std::io::Error),
     /// A map operation failed.
     #[error("{operation} map `{map}`")]
     Map {

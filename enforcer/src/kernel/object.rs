@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 11] = [
+pub(super) const MAPS: [&str; 21] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
@@ -30,8 +30,18 @@ pub(super) const MAPS: [&str; 11] = [
     names::DEVICES,
     names::CONVERSATIONS,
     names::FRAGMENTS,
-    // The last one: an enforcement is whole when it is there.
+    names::ASKERS,
+    names::QUESTIONS,
+    names::TRUSTED,
+    names::RESOLVED,
+    names::TAKEN,
+    names::RETURNED,
+    names::PEERS,
+    names::DESK,
     names::ACCEPTED,
+    names::EPOCH,
+    // The last one: an enforcement is whole when it is there.
+    names::ALLOWED,
 ];
 
 /// Every program.
@@ -80,19 +90,7 @@ impl Object {
         let mut ebpf = EbpfLoader::new()
             .load(build.object())
             .map_err(object_error)?;
-        for hook in programs() {
-            let program = ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
-            let loaded = if let Program::CgroupSockAddr(program) = program {
-                program.load()
-            } else if let Program::CgroupSkb(program) = program {
-                program.load()
-            } else if let Program::SchedClassifier(program) = program {
-                program.load()
-            } else {
-                return Err(KernelError::Missing(hook));
-            };
-            loaded.map_err(|source| program_error(hook, source))?;
-        }
+        load_programs(&mut ebpf)?;
         Ok(Self(ebpf))
     }
 
@@ -139,13 +137,49 @@ impl Object {
     }
 }
 
+/// Loads every program, each on a thread of its own: the verifier takes most of the time from start
+/// to enforcing, and works on as many at once as it is asked to.
+fn load_programs(ebpf: &mut Ebpf) -> Result<(), KernelError> {
+    thread::scope(|scope| {
+        let loads: Vec<_> = ebpf
+            .programs_mut()
+            .filter_map(|(name, program)| {
+                let hook = programs().find(|&hook| hook == name)?;
+                Some((hook, scope.spawn(move || load_program(hook, program))))
+            })
+            .collect();
+        for hook in programs() {
+            if !loads.iter().any(|&(loaded, _)| loaded == hook) {
+                return Err(KernelError::Missing(hook));
+            }
+        }
+        for (_, load) in loads {
+            load.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        Ok(())
+    })
+}
+
+fn load_program(hook: &'static str, program: &mut Program) -> Result<(), KernelError> {
+    let loaded = if let Program::CgroupSockAddr(program) = program {
+        program.load()
+    } else if let Program::CgroupSkb(program) = program {
+        program.load()
+    } else if let Program::SchedClassifier(program) = program {
+        program.load()
+    } else {
+        return Err(KernelError::Missing(hook));
+    };
+    loaded.map_err(|source| program_error(hook, source))
+}
+
 /// The pinned maps of an enforcement.
 pub(super) struct Maps(PinDir);
 
 impl Maps {
     /// `None` when nothing is pinned there.
     pub(super) fn open(dir: &PinDir) -> Result<Option<Self>, KernelError> {
-        Ok(dir.map(names::ACCEPTED).exists().then(|| Self(dir.clone())))
+        Ok(dir.map(names::ALLOWED).exists().then(|| Self(dir.clone())))
     }
 
     /// A handle of its own on a map.

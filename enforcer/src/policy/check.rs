@@ -18,6 +18,7 @@ mod provider;
 mod region;
 mod rule;
 mod selector;
+mod tag;
 
 pub(super) use data_flow::data_flow;
 pub(super) use document::{Document, Kind, document};

@@ -10,12 +10,14 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     Minute,
+    bundle::Bundle,
     check::{self, Document, Kind},
     data_flow::DataFlow,
     diagnostic::{Code, Diagnostic, Diagnostics},
     model::Policy,
     place::Sources,
     provider::Providers,
+    read::closest,
     region::Regions,
     source::{self, Node, Source, Span},
 };
@@ -49,6 +51,19 @@ pub struct Loaded {
 /// All findings of all files, warnings too, if any of them is an error.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Diagnostics> {
     load_at(paths, now())
+}
+
+/// [`load`] with the files of a bundle beside those of `paths`. All of them are one set: a name that
+/// occurs in both is an error.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(paths: &[PathBuf], bundle: &Bundle) -> Result<Loaded, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let [mut sources] = source::collect([paths], &mut diagnostics);
+    sources.extend(bundle.sources());
+    let policy_files = sources.len();
+    load_sources(sources, policy_files, diagnostics, now())
 }
 
 /// [`load`] as of the start of another day.
@@ -191,7 +206,7 @@ fn read(
             continue;
         };
         if provider.endpoints.is_empty() {
-            agreements.push((document, provider));
+            agreements.extend(provider.agreement.is_some().then_some((document, provider)));
         } else if names.claim(document, "providers", diagnostics) && !providers.add(provider) {
             let (source, span) = (document.source, document.name_span);
             let message = format!("provider `{}` is built in, and differs", document.name);
@@ -208,7 +223,11 @@ fn read(
             let (source, span) = (document.source, document.name_span);
             let message = format!("there is no provider `{}` to agree with", document.name);
             let error = Diagnostic::at(Code::UnknownProvider, source, span, message);
-            diagnostics.push(error.with_help("add its `endpoints`"));
+            let help = match closest(document.name, providers.names()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "add its `endpoints`".to_owned(),
+            };
+            diagnostics.push(error.with_help(help));
         }
     }
     let mut names = Names::default();

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-use enforcer_common::abi::{Addr, Family, Port, Proto};
+use enforcer_common::abi::{Addr, Family, Port, Proto, SocketTag};
 
 use super::{
     name::NamePattern,
@@ -65,6 +65,8 @@ pub struct Policy {
     pub dns: Option<Dns>,
     /// `spec.requireDpa`: a provider without an agreement that holds is denied.
     pub require_dpa: bool,
+    /// `spec.tag`: what sockets carry that connect under this policy.
+    pub tag: SocketTag,
     /// In the order of the file: the first match wins.
     pub rules: Vec<Rule>,
 }

@@ -39,6 +39,12 @@ impl Classes {
         })
     }
 
+    /// Whether a set, sorted by name, has a number.
+    #[must_use]
+    pub fn has(&self, set: &[PolicyName]) -> bool {
+        self.known.contains_key(set)
+    }
+
     /// The policies of a class.
     #[must_use]
     pub fn policies(&self, class: ClassId) -> &[PolicyName] {

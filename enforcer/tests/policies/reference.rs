@@ -2,7 +2,7 @@
 
 use enforcer::{
     geo::SpecialRange,
-    policy::{Code, Regions},
+    policy::{Code, Providers, Regions},
 };
 use enforcer_common::verdict::Reason;
 use jiff::civil::date;
@@ -35,6 +35,15 @@ fn every_reason_has_a_row() {
 fn every_range_has_a_row() {
     for (_, name) in SpecialRange::ALL {
         assert_row(&format!("| `{name}` | "));
+    }
+}
+
+#[test]
+fn every_built_in_provider_has_a_row() {
+    let regions = Regions::built_in(date(2026, 11, 22)).expect("the data files are sound");
+    let providers = Providers::built_in(&regions).expect("the data files are sound");
+    for provider in providers.iter() {
+        assert_row(&format!("| `{}` | ", provider.name));
     }
 }
 

@@ -25,7 +25,6 @@ const BEYOND_A_SCHEMA: &[(Code, &str)] = &[
     (Code::UnknownProvider, "needs the other documents"),
     (Code::NoResolvers, "needs another field of the policy"),
     (Code::TooMany, "a limit of the program"),
-    (Code::NotEnforced, "depends on the version of the program"),
 ];
 
 /// Broken documents that a schema accepts although their findings are of other kinds.

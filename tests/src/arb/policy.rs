@@ -8,7 +8,7 @@ use enforcer::{
         Action, Cidr, Mode, Peer, Policy, PolicyName, PortSpec, Position, Replies, Rule, Selector,
     },
 };
-use enforcer_common::abi::{Port, Proto};
+use enforcer_common::abi::{Port, Proto, SocketTag};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{address::cidr, geo, names};
@@ -49,6 +49,7 @@ pub fn policy() -> impl Strategy<Value = Policy> {
             replies: Replies::Judge,
             dns,
             require_dpa,
+            tag: SocketTag::NONE,
             rules,
         }
     })

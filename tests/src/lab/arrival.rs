@@ -11,6 +11,8 @@ pub struct Arrival {
     pub dst: Option<IpAddr>,
     /// IP protocol after extension headers.
     pub proto: Option<u8>,
+    /// Differentiated services code point (RFC 2474); `None` when the frame is not IP.
+    pub dscp: Option<u8>,
     /// Destination port, where the frame has one.
     pub port: Option<u16>,
     /// The whole frame, link header included.
@@ -29,12 +31,13 @@ impl Arrival {
     /// What an Ethernet frame is, as far as it can be followed.
     pub(super) fn parse(frame: &[u8]) -> Self {
         let packet = LaxSlicedPacket::from_ethernet(frame).ok();
-        let (dst, proto) = match packet.as_ref().and_then(|packet| packet.net.as_ref()) {
+        let (dst, proto, dscp) = match packet.as_ref().and_then(|packet| packet.net.as_ref()) {
             Some(LaxNetSlice::Ipv4(ip)) => {
                 let header = ip.header();
                 (
                     Some(header.destination_addr().into()),
                     Some(ip.payload().ip_number.0),
+                    Some(header.dcp().value()),
                 )
             }
             Some(LaxNetSlice::Ipv6(ip)) => {
@@ -42,9 +45,10 @@ impl Arrival {
                 (
                     Some(header.destination_addr().into()),
                     Some(ip.payload().ip_number.0),
+                    Some(header.traffic_class() >> 2),
                 )
             }
-            Some(LaxNetSlice::Arp(_)) | None => (None, None),
+            Some(LaxNetSlice::Arp(_)) | None => (None, None, None),
         };
         let port = match packet.and_then(|packet| packet.transport) {
             Some(TransportSlice::Udp(udp)) => Some(udp.destination_port()),
@@ -57,6 +61,7 @@ impl Arrival {
         Self {
             dst,
             proto,
+            dscp,
             port,
             frame: frame.to_vec(),
         }

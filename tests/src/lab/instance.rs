@@ -3,9 +3,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
 
 use super::cgroup;
 
@@ -44,6 +47,32 @@ impl Instance {
         let mut command = Command::new(super::binary("enforcer")?);
         command.args(["--instance", &self.name, verb]);
         Ok(command)
+    }
+
+    /// Runs `enforcer WORDS` of this instance to its end, whatever that is.
+    ///
+    /// # Errors
+    /// `enforcer` is not built.
+    pub fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+        let (verb, rest) = words.split_first().context("no verb")?;
+        let output = self.verb(verb)?.args(rest).stdin(Stdio::null()).output();
+        output.context("cannot start enforcer")
+    }
+
+    /// The JSON that `enforcer WORDS` prints.
+    ///
+    /// # Errors
+    /// It fails; the error is what it said.
+    pub fn ask(&self, words: &[&str]) -> anyhow::Result<Value> {
+        let output = self.run(words)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "{words:?}: {}: {said}",
+            output.status
+        );
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("{words:?}: no JSON: {said}"))
     }
 
     /// The directory of its pins.

@@ -104,6 +104,23 @@ impl Node {
         self.arguments.extend(arguments.map(str::to_owned));
     }
 
+    /// Writes a policy `name` into a file beside those of the directory, to be pushed: what
+    /// [`Node::policy`] says, by another name.
+    ///
+    /// # Errors
+    /// The directory is full.
+    pub fn bundle(
+        &self,
+        name: &str,
+        workload: &str,
+        countries: &[&str],
+    ) -> anyhow::Result<PathBuf> {
+        let yaml = self.policy(workload, countries);
+        let path = self.directory.path().join(format!("{name}.yaml"));
+        fs::write(&path, yaml.replace("name: node", &format!("name: {name}")))?;
+        Ok(path)
+    }
+
     /// `enforcer run` with all of it.
     ///
     /// # Errors
@@ -215,6 +232,14 @@ impl Daemon {
     /// It has been waited for.
     pub fn terminate(mut self) -> anyhow::Result<ExitStatus> {
         self.signal(Signal::SIGTERM)?;
+        Ok(self.child.wait()?)
+    }
+
+    /// Waits for an end that somebody else asked it for.
+    ///
+    /// # Errors
+    /// It has been waited for.
+    pub fn wait(mut self) -> anyhow::Result<ExitStatus> {
         Ok(self.child.wait()?)
     }
 

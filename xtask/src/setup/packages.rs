@@ -36,6 +36,16 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("nsenter"),
         why: "tests enter namespaces without remounting /sys",
     },
+    Package {
+        name: Cow::Borrowed("unbound"),
+        brings: Brings::Command("unbound"),
+        why: "tests ask a resolver for names",
+    },
+    Package {
+        name: Cow::Borrowed("openssl"),
+        brings: Brings::Command("openssl"),
+        why: "tests of sinks make certificates",
+    },
 ];
 
 /// What the bench compares with.

@@ -32,10 +32,24 @@ impl Chain {
     #[inline(always)]
     #[must_use]
     pub fn unpack(word: u32) -> Option<Self> {
-        (word & 3 == Self::KIND).then_some(Self {
+        Self::is_chain(word).then_some(Self::place(word))
+    }
+
+    /// Whether a word that is not an [`Outcome`] is a chain.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_chain(word: u32) -> bool {
+        word & 3 == Self::KIND
+    }
+
+    /// Reads a word that is a chain.
+    #[inline(always)]
+    #[must_use]
+    pub fn place(word: u32) -> Self {
+        Self {
             page: (word >> 23) as u8,
             offset: (word >> 7) as u16,
-        })
+        }
     }
 }
 

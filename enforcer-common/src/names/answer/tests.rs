@@ -3,7 +3,8 @@ extern crate std;
 use std::{vec, vec::Vec};
 
 use super::{
-    Answer, MAX_NAMES, MAX_RECORDS, TYPE_A, TYPE_AAAA, TYPE_CNAME, read_record, read_records,
+    Answer, Fixed, MAX_NAMES, MAX_RECORDS, RecordReader, TYPE_A, TYPE_AAAA, TYPE_CNAME, read_fixed,
+    read_record, read_records,
 };
 use crate::{
     abi::Addr,
@@ -15,7 +16,7 @@ use crate::{
 
 const SEED: Seed = Seed([3, 5]);
 
-struct Reader<'a>(&'a [u8], NameKey);
+struct Reader<'a>(&'a [u8], NameKey, Answer);
 
 impl NameReader for Reader<'_> {
     fn read(&mut self, at: u16) -> Result<u16, Unread> {
@@ -26,6 +27,15 @@ impl NameReader for Reader<'_> {
     }
     fn key(&self) -> &NameKey {
         &self.1
+    }
+}
+
+impl RecordReader for Reader<'_> {
+    fn fixed(&mut self, at: u16) -> Result<Fixed, Unread> {
+        read_fixed(&Slice(self.0), &self.1, at, &mut self.2)
+    }
+    fn add_alias(&mut self) -> Result<(), Unread> {
+        self.2.add_name(&self.1)
     }
 }
 
@@ -49,13 +59,13 @@ fn read(bytes: &[u8]) -> Result<Answer, Unread> {
     let message = Slice(bytes);
     let head = Head::read(&message, 0)?;
     assert!(head.is_response() && head.is_query_for_one() && head.code() == 0);
-    let mut reader = Reader(bytes, NameKey::default());
+    let mut reader = Reader(bytes, NameKey::default(), Answer::to(&NameKey::default()));
     let question = read_question(&message, &mut reader, HEADER_BYTES)?;
-    let mut answer = Answer::to(reader.key());
+    reader.2.begin(&reader.1);
     read_records(question.end, head.answers, |at| {
-        read_record(&message, &mut reader, at, &mut answer)
+        read_record(&mut reader, at)
     })?;
-    Ok(answer)
+    Ok(reader.2)
 }
 
 fn key(text: &str) -> NameKey {

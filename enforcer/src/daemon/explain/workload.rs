@@ -34,8 +34,11 @@ pub(in crate::daemon) fn of_workload(
     let explain = |to: &String| {
         let to: Destination = to.parse()?;
         let (flow, now) = (to.flow(), clock::boottime_ns());
-        let names = to.names().into_iter();
-        let names: Vec<_> = names.filter_map(|name| image.name_key(name)).collect();
+        let written = to.names().into_iter();
+        let mut names: Vec<_> = written.filter_map(|name| image.name_key(name)).collect();
+        if let Some(workload) = &workload {
+            names.extend(node.names_of(workload, flow.dst, now)?);
+        }
         let decision = image.decide_tagged(tag, now, &flow, &names);
         Ok(Explanation {
             workload: workload.clone(),

@@ -1,10 +1,10 @@
 //! The file that keeps the numbers of classes from daemon to daemon.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::Context as _;
 
-use crate::{policy::PolicyName, workloads::Classes};
+use crate::{daemon::state_file, policy::PolicyName, workloads::Classes};
 
 /// Classes as the last daemon numbered them. Numbers that are in force and of which nothing is known
 /// are set aside, so that no tag changes its meaning.
@@ -33,12 +33,8 @@ pub(super) fn store(state: &Path, classes: &Classes) -> anyhow::Result<()> {
         .map(|set| set.iter().map(|name| &*name.0).collect())
         .collect();
     let path = state.join(CLASSES);
-    let fresh = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        fs::write(&fresh, serde_json::to_vec(&names)?)?;
-        fs::rename(&fresh, &path)
-    };
-    write().with_context(|| format!("write {}", path.display()))
+    let written = state_file::write(&path, &serde_json::to_vec(&names)?);
+    written.with_context(|| format!("write {}", path.display()))
 }
 
 const CLASSES: &str = "classes.json";

@@ -9,19 +9,24 @@ use crate::{
     events::DaemonEvent,
     geo::GeoSet,
     policy::{Minute, Policy},
+    workloads::Classes,
 };
 
 impl Node {
-    /// The image of these policies as of now, under the next number.
+    /// The image of these policies and of the exceptions of isolations, as of now, under the next
+    /// number.
     pub(super) fn compile(
         &self,
         policies: Vec<Policy>,
         geo: Arc<GeoSet>,
+        classes: &Classes,
     ) -> anyhow::Result<Loaded> {
         let made_at = renewal::now();
+        let exceptions = self.isolations.policies();
+        let all: Vec<Policy> = policies.iter().cloned().chain(exceptions).collect();
         let input = Input {
-            policies: &policies,
-            classes: &self.classes.members(&policies),
+            policies: &all,
+            classes: &classes.members(&all),
             geo: &geo,
             nat64: &[],
             generation: self.generation + 1,
@@ -65,7 +70,7 @@ impl Node {
             return Ok(());
         };
         let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
-        let loaded = self.compile(policies, geo)?;
+        let loaded = self.compile(policies, geo, &self.classes)?;
         reporter.known().learn_image(&loaded.image);
         self.enforcement.publish(&loaded.image)?;
         self.replace(loaded);

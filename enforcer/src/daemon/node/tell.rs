@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Node;
 use crate::{
+    control::Problem,
     daemon::context::Known,
     events::{DaemonEvent, WorkloadInfo, WorkloadKind},
     workloads::{
@@ -55,6 +56,31 @@ impl Node {
             DaemonEvent::Adopted { generation }
         } else {
             DaemonEvent::Started { generation }
+        }
+    }
+
+    /// What to tell of a push that was refused.
+    #[must_use]
+    pub fn rejected(&self, problem: &Problem) -> DaemonEvent {
+        let text = |finding: &serde_json::Value, field: &str| {
+            let value = &finding[field];
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let line = |finding| {
+            let [file, line, column, message] =
+                ["file", "line", "column", "message"].map(|field| text(finding, field));
+            format!("{file}:{line}:{column}: {message}")
+        };
+        let diagnostics = if problem.findings.is_empty() {
+            problem.error.lines().map(str::to_owned).collect()
+        } else {
+            problem.findings.iter().map(line).collect()
+        };
+        DaemonEvent::PoliciesRejected {
+            generation: self.generation,
+            diagnostics,
         }
     }
 

@@ -2,14 +2,16 @@
 //!
 //! `docs/events.md` lists every field. Names and order are an interface: add, never rename.
 
-use super::line;
+use super::{
+    json::{Object, fields, object},
+    time::Times,
+};
 use crate::events::record::{Observer, Record, Severity};
 
-mod daemon;
-mod document;
+pub(super) mod daemon;
 mod violation;
 
-use document::{Agent, Document, Host};
+pub(super) use violation::{UNKNOWN_COUNTRY, pod, range_name, reason};
 
 /// Version of the schema whose field names are used.
 pub const ECS_VERSION: &str = "9.0.0";
@@ -17,43 +19,77 @@ pub const ECS_VERSION: &str = "9.0.0";
 /// Encodes records of one run.
 #[derive(Clone, Debug)]
 pub struct Encoder {
-    observer: Observer,
+    signature: Signature,
+    times: Times,
 }
 
-/// A record that cannot be JSON. No record of this version is one.
-#[derive(Debug, thiserror::Error)]
-#[error("encode record {sequence}: {source}")]
-pub struct EncodeError {
-    sequence: u64,
-    source: serde_json::Error,
+/// What all lines of a run have in common.
+#[derive(Clone, Debug)]
+struct Signature {
+    /// The fields `observer` and `host`, written.
+    fields: Vec<u8>,
+    /// The fields `run` and `stream` of `enforcer`, written.
+    run: Vec<u8>,
 }
 
 impl Encoder {
     /// An encoder that signs as `observer`.
     #[must_use]
-    pub fn new(observer: Observer) -> Self {
-        Self { observer }
+    pub fn new(observer: &Observer) -> Self {
+        Self {
+            signature: Signature::new(observer),
+            times: Times::default(),
+        }
     }
 
     /// Appends the record as one line, line feed included.
-    ///
-    /// # Errors
-    /// The record cannot be JSON; nothing is appended then.
-    pub fn encode(
-        &self,
-        record: &Record,
-        sequence: u64,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let host = Host {
-            name: &self.observer.host,
-        };
-        let agent = Agent::new(&self.observer);
-        let document: Document<'_> = match record {
-            Record::Violation(violation) => violation::document(violation, sequence, agent, host),
-            Record::Daemon(at, event) => daemon::document(*at, event, sequence, agent, host),
-        };
-        line::append(&document, out).map_err(|source| EncodeError { sequence, source })
+    pub fn encode(&mut self, record: &Record, sequence: u64, out: &mut Vec<u8>) {
+        self.append(record, sequence, out);
+        out.push(b'\n');
+    }
+
+    /// Appends the record as one JSON object.
+    pub(super) fn append(&mut self, record: &Record, sequence: u64, out: &mut Vec<u8>) {
+        let Self { signature, times } = self;
+        object(out, |line| match record {
+            Record::Violation(violation) => {
+                violation::write(line, violation, sequence, signature, times);
+            }
+            Record::Daemon(at, event) => {
+                daemon::write(line, *at, event, sequence, signature, times)
+            }
+        });
+    }
+}
+
+impl Signature {
+    fn new(observer: &Observer) -> Self {
+        let fields = fields(|line| {
+            line.object("observer", |agent| {
+                agent.word("vendor", "enforcer");
+                agent.word("product", "enforcer");
+                agent.text("version", observer.version);
+                agent.word("type", "firewall");
+            });
+            line.object("host", |host| host.text("name", &observer.host));
+        });
+        let run = self::fields(|own| {
+            own.text("run", &observer.run);
+            own.text("stream", &observer.stream);
+        });
+        Self { fields, run }
+    }
+}
+
+fn write_version(line: &mut Object<'_>) {
+    line.object("ecs", |ecs| ecs.word("version", ECS_VERSION));
+}
+
+/// What happened, in the words of `event.action`.
+pub(super) fn action(record: &Record) -> &'static str {
+    match record {
+        Record::Violation(violation) => violation::headline(violation.facts.outcome).action,
+        Record::Daemon(_, event) => daemon::headline(event).action,
     }
 }
 

@@ -3,16 +3,7 @@
 //! Layouts: the `cgroupfs` and `systemd` drivers of the kubelet with containerd, CRI-O and
 //! cri-dockerd; Docker, Podman and nerdctl without Kubernetes; a node that is itself a container.
 
-use crate::events::record::Container;
-
-/// What a cgroup path says of a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placement {
-    /// The innermost container.
-    pub container: Option<Container>,
-    /// `metadata.uid` of the innermost pod. Static pods have 32 hex digits without dashes.
-    pub pod_uid: Option<String>,
-}
+use crate::events::record::{Container, Placement};
 
 impl Placement {
     /// Reads a path below the cgroup2 mount. A path of no known layout gives nothing.

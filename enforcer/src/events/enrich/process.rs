@@ -19,7 +19,7 @@ use std::{
 
 use crate::events::{
     clock,
-    record::{CommandName, ProcessImage},
+    record::{CommandName, Parent, ProcessImage},
     redact,
 };
 
@@ -126,15 +126,29 @@ fn has_thread(process: &Path, name: CommandName) -> bool {
 
 fn read_image(process: &Path, stat: &Stat) -> ProcessImage {
     ProcessImage {
-        executable: std::fs::read_link(process.join("exe"))
-            .ok()
-            .map(|path| path.to_string_lossy().into_owned()),
+        executable: read_executable(process),
         command_line: read_command_line(process),
-        parent: (stat.parent != 0).then_some(stat.parent),
+        parent: (stat.parent != 0).then(|| read_parent(process, stat.parent)),
         cgroup: std::fs::read_to_string(process.join("cgroup"))
             .ok()
             .and_then(|text| cgroup2_path(&text).map(Arc::from)),
     }
+}
+
+/// The caller reads the child's `stat` again afterwards: while that names the same parent, the pid
+/// has not been given away.
+fn read_parent(child: &Path, pid: u32) -> Parent {
+    let directory = child.with_file_name(pid.to_string());
+    Parent {
+        pid,
+        name: Stat::read(&directory).map(|stat| stat.name),
+        executable: read_executable(&directory),
+    }
+}
+
+fn read_executable(process: &Path) -> Option<String> {
+    let path = std::fs::read_link(process.join("exe")).ok()?;
+    Some(path.to_string_lossy().into_owned())
 }
 
 fn read_command_line(process: &Path) -> Option<String> {

@@ -29,12 +29,13 @@ fn everything_that_is_known() {
     assert_eq!(facts.rule.as_ref().map(|rule| rule.line), Some(14));
     assert_eq!(
         facts
+            .placement
             .container
             .as_ref()
             .map(|container| container.id.as_str()),
         Some(CONTAINER)
     );
-    assert_eq!(facts.pod_uid.as_deref(), Some(POD));
+    assert_eq!(facts.placement.pod_uid.as_deref(), Some(POD));
     assert_eq!(facts.destination.domain.as_deref(), Some("api.example.com"));
     assert_eq!(facts.severity(), Severity::Medium);
 }
@@ -55,7 +56,7 @@ fn nothing_is_known() {
     assert_eq!(facts.outcome, Outcome::Unknown);
     assert_eq!((facts.reason, facts.hook, facts.mode), (None, None, None));
     assert_eq!(
-        (&facts.rule, &facts.workload, &facts.container),
+        (&facts.rule, &facts.workload, &facts.placement.container),
         (&None, &None, &None)
     );
     assert_eq!(facts.source, None);

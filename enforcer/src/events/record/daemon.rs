@@ -15,6 +15,8 @@ pub enum DaemonEvent {
         /// Number of the image in force.
         generation: u64,
     },
+    /// A workload was cut off, or is no longer.
+    Isolation(IsolationEvent),
     /// Enforcement was ended on request.
     Detached,
     /// The daemon stops; enforcement goes on.
@@ -67,6 +69,87 @@ pub enum DaemonEvent {
         /// How many since the last record of it.
         count: u64,
     },
+    /// The daemon lives, and this is what it has counted.
+    Heartbeat(Heartbeat),
+    /// A sink does not take records; they wait.
+    SinkFailing {
+        /// Its name.
+        sink: String,
+        /// Why.
+        error: String,
+    },
+    /// A sink takes records again.
+    SinkRecovered {
+        /// Its name.
+        sink: String,
+    },
+}
+
+/// What the daemon has counted since it started. A consumer that compares two of them with the
+/// numbers it got between knows what is missing, and where it went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Number of the image in force.
+    pub generation: u64,
+    /// Tagged workloads.
+    pub workloads: u64,
+    /// Events that never reached the daemon, by cause.
+    pub lost: Vec<(&'static str, u64)>,
+    /// Decisions that failed, by fault.
+    pub faults: Vec<(&'static str, u64)>,
+    /// Each sink.
+    pub sinks: Vec<SinkTally>,
+}
+
+/// What a sink has taken since the daemon started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SinkTally {
+    /// Its name.
+    pub sink: String,
+    /// Records that it took.
+    pub delivered: u64,
+    /// Records that wait for it.
+    pub waiting: u64,
+    /// Records that it never got.
+    pub lost: u64,
+}
+
+/// What happened to an isolation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsolationEvent {
+    /// What.
+    pub step: IsolationStep,
+    /// Path of the cgroup.
+    pub workload: Arc<str>,
+    /// Why it was isolated, in the words of who did.
+    pub reason: Arc<str>,
+    /// Who asked for this step; `None` when time did.
+    pub by: Option<Arc<str>>,
+    /// When it ends, or would have, RFC 3339.
+    pub until: Arc<str>,
+}
+
+/// See [`IsolationEvent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationStep {
+    /// It began, or was changed.
+    Begun,
+    /// It was ended before its time.
+    Released,
+    /// Its time is over.
+    Expired,
+}
+
+impl IsolationStep {
+    /// The name in events.
+    #[must_use]
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Begun => "workload-isolated",
+            Self::Released => "workload-released",
+            Self::Expired => "isolation-expired",
+        }
+    }
 }
 
 impl DaemonEvent {
@@ -74,14 +157,42 @@ impl DaemonEvent {
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Started { .. } | Self::Adopted { .. } | Self::PoliciesLoaded { .. } => {
-                Severity::Informational
-            }
+            Self::Started { .. }
+            | Self::Adopted { .. }
+            | Self::PoliciesLoaded { .. }
+            | Self::Heartbeat(_)
+            | Self::SinkRecovered { .. } => Severity::Informational,
             Self::Stopped => Severity::Low,
-            Self::DatabaseOld { .. } | Self::EventsLost { .. } | Self::AgreementEnded { .. } => {
-                Severity::Medium
-            }
+            Self::DatabaseOld { .. }
+            | Self::EventsLost { .. }
+            | Self::AgreementEnded { .. }
+            | Self::SinkFailing { .. } => Severity::Medium,
+            Self::Isolation(event) => match event.step {
+                IsolationStep::Begun => Severity::High,
+                IsolationStep::Released | IsolationStep::Expired => Severity::Medium,
+            },
             Self::Detached | Self::PoliciesRejected { .. } | Self::Faults { .. } => Severity::High,
+        }
+    }
+
+    /// What it counts, and how many.
+    #[must_use]
+    pub fn counted(&self) -> Option<(&'static str, u64)> {
+        match self {
+            Self::Faults { fault, count } => Some((fault, *count)),
+            Self::EventsLost { cause, count } => Some((cause, *count)),
+            Self::Started { .. }
+            | Self::Adopted { .. }
+            | Self::Detached
+            | Self::Stopped
+            | Self::PoliciesLoaded { .. }
+            | Self::PoliciesRejected { .. }
+            | Self::AgreementEnded { .. }
+            | Self::DatabaseOld { .. }
+            | Self::Isolation(_)
+            | Self::Heartbeat(_)
+            | Self::SinkFailing { .. }
+            | Self::SinkRecovered { .. } => None,
         }
     }
 }

@@ -1,14 +1,53 @@
-use std::{path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 
-use super::{FileSink, Sink, SinkError, StdoutSink};
+use super::{
+    FileOptions, Filter, LineSink, OtlpSink, Sink, SinkError, SplunkHecSink, SyslogSink,
+    WebhookSink, http::HttpOptions, splunk_hec::HecOptions, syslog::Transport,
+};
+use crate::events::{encode::Format, record::Observer};
 
-/// A sink as named on the command line: `-` or `stdout`, `file:PATH`, or a plain path.
+mod options;
+
+use options::Options;
+
+/// What a spool may take on disk unless it is said.
+const SPOOL_BYTES: u64 = 256 << 20;
+
+/// A sink as named on the command line or in the settings: `-`, `stdout`, a path, `file:PATH`, or a
+/// URL whose scheme says what the receiver is. Options follow a `?`, as in a URL.
+///
+/// `docs/sinks.md` has them all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SinkSpec {
-    /// Standard output.
+pub struct SinkSpec {
+    name: String,
+    kind: Kind,
+    format: Format,
+    filter: Filter,
+    spool: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
     Stdout,
-    /// A file.
-    File(PathBuf),
+    File(PathBuf, FileOptions),
+    Syslog {
+        transport: Transport,
+        facility: u8,
+    },
+    SplunkHec {
+        base: String,
+        hec: HecOptions,
+        http: HttpOptions,
+    },
+    Otlp {
+        base: String,
+        http: HttpOptions,
+    },
+    Webhook {
+        url: String,
+        array: bool,
+        http: HttpOptions,
+    },
 }
 
 /// A sink that cannot be meant.
@@ -24,76 +63,244 @@ pub enum SinkSpecError {
     NoPath,
     /// A kind that does not exist, or a file that must be told apart from one.
     #[error(
-        "event sink `{0}` is not known: write `-` for standard output, or `file:{0}` if a file \
-         is meant"
+        "event sink `{0}` is not known: write `-`, `file:PATH`, `syslog+tls://HOST:6514`, \
+         `syslog+tcp://`, `syslog+udp://`, `syslog+unix:PATH`, `splunk-hec+https://HOST:8088`, \
+         `otlp+https://HOST:4318` or `webhook+https://HOST/PATH`; or `file:{0}` if a file is meant"
     )]
     Unknown(String),
+    /// A receiver without host or port.
+    #[error("event sink `{0}` has no {1}: write `{2}`")]
+    Incomplete(String, &'static str, &'static str),
+    /// An option that the kind does not have.
+    #[error("event sink `{sink}` has no option `{option}`: {known}")]
+    UnknownOption {
+        /// The sink.
+        sink: String,
+        /// The option.
+        option: String,
+        /// Which there are.
+        known: String,
+    },
+    /// An option with a value that it cannot have.
+    #[error("event sink `{sink}`: option `{option}` is `{value}`: {expected}")]
+    BadValue {
+        /// The sink.
+        sink: String,
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: String,
+    },
 }
 
 impl FromStr for SinkSpec {
     type Err = SinkSpecError;
 
     fn from_str(text: &str) -> Result<Self, SinkSpecError> {
-        match text {
-            "" => Err(SinkSpecError::Empty),
-            "-" | "stdout" => Ok(Self::Stdout),
-            "file:" => Err(SinkSpecError::NoPath),
-            _ => match text.split_once(':') {
-                Some(("file", path)) => Ok(Self::File(path.into())),
-                // A URL is no path.
-                Some((scheme, _)) if !scheme.contains(['/', '.']) => {
-                    Err(SinkSpecError::Unknown(text.into()))
-                }
-                Some(_) | None => Ok(Self::File(text.into())),
-            },
-        }
+        // In a plain path a question mark is one.
+        let scheme = scheme(text);
+        let (target, query) = match text.split_once('?') {
+            Some((target, query)) if scheme.is_some() || target == "-" => (target, query),
+            _ => (text, ""),
+        };
+        Self::from_parts(target, options::of_query(query))
+    }
+}
+
+/// What stands before the colon, if that is no part of a path.
+fn scheme(text: &str) -> Option<&str> {
+    match text.split_once(':') {
+        Some((scheme, _)) if !scheme.contains(['/', '.']) => Some(scheme),
+        _ => (text == "stdout" || text.starts_with("stdout?")).then_some("stdout"),
     }
 }
 
 impl SinkSpec {
-    /// Opens it.
+    /// From the target, as before the `?` of a URL, and the options.
     ///
     /// # Errors
-    /// Standard output is closed, or the file cannot be opened.
-    pub fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
-        Ok(match self {
-            Self::Stdout => Box::new(StdoutSink::open()?),
-            Self::File(path) => Box::new(FileSink::open(path)?),
+    /// There is no such kind of sink, it has no such option, or an option has a value that it cannot
+    /// have.
+    pub fn from_parts(
+        target: &str,
+        options: BTreeMap<String, String>,
+    ) -> Result<Self, SinkSpecError> {
+        let mut options = Options::new(target, options);
+        let (kind, remote, format) = kind(target, &mut options)?;
+        let spec = Self {
+            name: match &kind {
+                Kind::Stdout => "stdout".to_owned(),
+                Kind::File(path, _) => path.display().to_string(),
+                Kind::Syslog { .. }
+                | Kind::SplunkHec { .. }
+                | Kind::Otlp { .. }
+                | Kind::Webhook { .. } => target.to_owned(),
+            },
+            format: match format {
+                Format::Otlp => Format::Otlp,
+                Format::Ecs | Format::Ocsf | Format::Cef => options.format(format)?,
+            },
+            filter: options.filter()?,
+            spool: if remote {
+                Some(options.bytes("spool")?.unwrap_or(SPOOL_BYTES)).filter(|bytes| *bytes > 0)
+            } else {
+                None
+            },
+            kind,
+        };
+        options.end()?;
+        Ok(spec)
+    }
+
+    /// Name in messages and metrics.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Name of its directory: readable, and different for different sinks.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        let plain = |char: char| {
+            if char.is_ascii_alphanumeric() {
+                char
+            } else {
+                '-'
+            }
+        };
+        let readable: String = self.name.chars().map(plain).take(60).collect();
+        format!("{readable}-{:08x}", crc32fast::hash(self.name.as_bytes()))
+    }
+
+    /// The format that it takes.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Which records it takes.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// How much may wait on disk; `None` where records wait in memory.
+    #[must_use]
+    pub fn spool_bytes(&self) -> Option<u64> {
+        self.spool
+    }
+
+    /// Opens it. Receivers on the network are not connected to yet.
+    ///
+    /// # Errors
+    /// Standard output is closed, a file cannot be opened, or a certificate, key or token cannot be
+    /// read.
+    pub fn open(&self, observer: &Observer) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(match &self.kind {
+            Kind::Stdout => Box::new(LineSink::stdout()?),
+            Kind::File(path, options) => Box::new(LineSink::file(path, *options)?),
+            Kind::Syslog {
+                transport,
+                facility,
+            } => Box::new(SyslogSink::new(
+                transport,
+                *facility,
+                self.format,
+                observer,
+            )?),
+            Kind::SplunkHec { base, hec, http } => {
+                Box::new(SplunkHecSink::new(base, hec, http, observer)?)
+            }
+            Kind::Otlp { base, http } => Box::new(OtlpSink::new(base, http, observer)?),
+            Kind::Webhook { url, array, http } => Box::new(WebhookSink::new(url, *array, http)?),
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{SinkSpec, SinkSpecError};
-
-    #[test]
-    fn what_can_be_meant() {
-        for text in ["-", "stdout"] {
-            assert_eq!(text.parse(), Ok(SinkSpec::Stdout));
+/// The kind, whether it is on the network, and its usual format.
+fn kind(target: &str, options: &mut Options) -> Result<(Kind, bool, Format), SinkSpecError> {
+    let unknown = || SinkSpecError::Unknown(target.to_owned());
+    let Some(scheme) = scheme(target) else {
+        return match target {
+            "" => Err(SinkSpecError::Empty),
+            "-" => Ok((Kind::Stdout, false, Format::Ecs)),
+            path => Ok((Kind::File(path.into(), options.file()?), false, Format::Ecs)),
+        };
+    };
+    let rest = target.strip_prefix(scheme).unwrap_or_default();
+    let rest = rest.strip_prefix(':').unwrap_or_default();
+    let authority = rest.strip_prefix("//");
+    let url = |protocol: &str| {
+        let host = authority.filter(|host| !host.is_empty());
+        host.map(|rest| format!("{protocol}://{rest}"))
+            .ok_or_else(|| {
+                SinkSpecError::Incomplete(target.to_owned(), "host", "SCHEME://HOST:PORT")
+            })
+    };
+    let address = || match authority {
+        Some(authority)
+            if authority
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) =>
+        {
+            Ok(authority.to_owned())
         }
-        let files = [
-            ("file:events", "events"),
-            ("file:/var/log/a:b", "/var/log/a:b"),
-            ("/var/log/a", "/var/log/a"),
-            ("events.ndjson", "events.ndjson"),
-            ("./a:b", "./a:b"),
-            ("./stdout", "./stdout"),
-            ("events", "events"),
-        ];
-        for (text, path) in files {
-            assert_eq!(text.parse(), Ok(SinkSpec::File(path.into())), "{text}");
+        _ => Err(SinkSpecError::Incomplete(
+            target.to_owned(),
+            "host and port",
+            "SCHEME://HOST:PORT",
+        )),
+    };
+    let kind = match scheme {
+        "stdout" => return Ok((Kind::Stdout, false, Format::Ecs)),
+        "file" if rest.is_empty() => return Err(SinkSpecError::NoPath),
+        "file" => {
+            let kind = Kind::File(rest.into(), options.file()?);
+            return Ok((kind, false, Format::Ecs));
         }
-    }
-
-    #[test]
-    fn what_cannot() {
-        assert_eq!("".parse::<SinkSpec>(), Err(SinkSpecError::Empty));
-        assert_eq!("file:".parse::<SinkSpec>(), Err(SinkSpecError::NoPath));
-        let error = "kafka:topic".parse::<SinkSpec>().expect_err("no such sink");
-        assert!(
-            error.to_string().contains("`kafka:topic` is not known"),
-            "{error}"
-        );
-    }
+        "syslog+unix" if rest.is_empty() => return Err(SinkSpecError::NoPath),
+        "syslog+unix" => syslog(Transport::Unix(rest.into()), options)?,
+        "syslog+udp" => syslog(Transport::Udp(address()?), options)?,
+        "syslog+tcp" => syslog(Transport::Tcp(address()?), options)?,
+        "syslog+tls" => syslog(Transport::Tls(address()?, options.tls()?), options)?,
+        "splunk-hec+https" | "splunk-hec+http" => Kind::SplunkHec {
+            base: url(protocol(scheme))?,
+            hec: options.hec()?,
+            http: options.http()?,
+        },
+        "otlp+https" | "otlp+http" => Kind::Otlp {
+            base: url(protocol(scheme))?,
+            http: options.http()?,
+        },
+        "webhook+https" | "webhook+http" => Kind::Webhook {
+            url: url(protocol(scheme))?,
+            array: options.choice("body", &["lines", "array"])? == Some(1),
+            http: options.http()?,
+        },
+        _ => return Err(unknown()),
+    };
+    let format = match &kind {
+        Kind::Syslog { .. } => Format::Cef,
+        Kind::Otlp { .. } => Format::Otlp,
+        Kind::Stdout | Kind::File(..) | Kind::SplunkHec { .. } | Kind::Webhook { .. } => {
+            Format::Ecs
+        }
+    };
+    Ok((kind, true, format))
 }
+
+fn protocol(scheme: &str) -> &str {
+    scheme.rsplit_once('+').map_or(scheme, |(_, last)| last)
+}
+
+fn syslog(transport: Transport, options: &mut Options) -> Result<Kind, SinkSpecError> {
+    Ok(Kind::Syslog {
+        transport,
+        facility: options.facility()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,14 @@ pub(super) fn cidrs(reader: &mut Reader<'_>, node: &Node, what: &'static str) ->
     cidrs
 }
 
+impl Cidr {
+    /// A network or an address as policies write it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse(text).ok()
+    }
+}
+
 /// The network of a node that was read before.
 pub(super) fn quietly(node: &Node) -> Option<Cidr> {
     match &node.value {

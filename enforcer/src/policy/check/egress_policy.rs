@@ -1,4 +1,6 @@
-use super::{Document, dns, lint, rule, selector};
+use enforcer_common::abi::SocketTag;
+
+use super::{Document, dns, lint, rule, selector, tag};
 use crate::policy::{
     Minute,
     diagnostic::Diagnostics,
@@ -49,7 +51,7 @@ pub(in crate::policy) fn egress_policy(
     let rules = fields.take("rules");
     let dns = fields.take("dns");
     let require_dpa = fields.take("requireDpa");
-    reader.refuse(&mut fields, "tag");
+    let tag = fields.take("tag");
     reader.finish(fields);
     let require_dpa = require_dpa
         .and_then(|node| reader.choice(node, "`requireDpa`", &REQUIRE_DPA))
@@ -83,6 +85,7 @@ pub(in crate::policy) fn egress_policy(
         replies: replies
             .and_then(|node| reader.choice(node, "`replies`", &REPLIES))
             .unwrap_or_default(),
+        tag: tag.map_or(SocketTag::NONE, |node| tag::tag(&mut reader, node)),
         dns: dns.and_then(|node| dns::dns(&mut reader, node)),
         require_dpa,
         rules: Vec::new(),

@@ -1,84 +1,64 @@
 use jiff::Timestamp;
 
-use super::{
-    document::{
-        Agent, Agreed, DatabaseAge, Document, ECS, Event, Failure, Host, Own, OwnDaemon, Time,
-    },
-    severity,
+use super::{Signature, severity, write_version};
+use crate::events::{
+    encode::{json::Object, time::Times},
+    record::{DaemonEvent, Heartbeat, IsolationEvent, IsolationStep},
 };
-use crate::events::record::DaemonEvent;
 
 /// What the schema has words for.
-struct Headline {
+pub(super) struct Headline {
     category: &'static str,
     types: &'static [&'static str],
-    action: &'static str,
+    pub(super) action: &'static str,
     outcome: &'static str,
 }
 
-pub(super) fn document<'a>(
+pub(super) fn write(
+    line: &mut Object<'_>,
     at: Timestamp,
-    event: &'a DaemonEvent,
+    event: &DaemonEvent,
     sequence: u64,
-    observer: Agent<'a>,
-    host: Host<'a>,
-) -> Document<'a> {
-    let Headline {
-        category,
-        types,
-        action,
-        outcome,
-    } = headline(event);
-    let own = own(event, observer.run);
-    Document {
-        timestamp: Time(at),
-        ecs: ECS,
-        event: Event {
-            kind: "event",
-            category: [category],
-            types,
-            action,
-            reason: None,
-            outcome,
-            sequence,
-            severity: severity(event.severity()),
-            dataset: "enforcer.daemon",
-            module: "enforcer",
-            start: None,
-            end: None,
-        },
-        message: Some(message(event)),
-        error: match event {
-            DaemonEvent::PoliciesRejected { diagnostics, .. } => Some(Failure {
-                message: diagnostics.join("\n"),
-            }),
-            DaemonEvent::Started { .. }
-            | DaemonEvent::Adopted { .. }
-            | DaemonEvent::Detached
-            | DaemonEvent::Stopped
-            | DaemonEvent::PoliciesLoaded { .. }
-            | DaemonEvent::AgreementEnded { .. }
-            | DaemonEvent::DatabaseOld { .. }
-            | DaemonEvent::Faults { .. }
-            | DaemonEvent::EventsLost { .. } => None,
-        },
-        network: None,
-        destination: None,
-        source: None,
-        process: None,
-        container: None,
-        orchestrator: None,
-        rule: None,
-        observer,
-        host,
-        enforcer: Own::Daemon(own),
+    signature: &Signature,
+    times: &mut Times,
+) {
+    let headline = headline(event);
+    line.plain("@timestamp", &times.text(at));
+    write_version(line);
+    line.object("event", |object| {
+        object.text("kind", "event");
+        object.texts("category", [headline.category]);
+        object.texts("type", headline.types.iter().copied());
+        object.text("action", headline.action);
+        if let DaemonEvent::Isolation(isolation) = event {
+            object.text("reason", &isolation.reason);
+        }
+        object.text("outcome", headline.outcome);
+        object.number("sequence", sequence);
+        object.number("severity", severity(event.severity()));
+        object.text("dataset", "enforcer.daemon");
+        object.text("module", "enforcer");
+    });
+    line.text("message", &message(event));
+    if let DaemonEvent::PoliciesRejected { diagnostics, .. } = event {
+        line.object("error", |error| {
+            error.text("message", &diagnostics.join("\n"))
+        });
     }
+    line.fields(&signature.fields);
+    line.object("enforcer", |own| {
+        write_own(own, event);
+        own.fields(&signature.run);
+    });
 }
 
-fn headline(event: &DaemonEvent) -> Headline {
+pub(super) fn headline(event: &DaemonEvent) -> Headline {
     let (category, types, action, outcome): (_, &'static [_], _, _) = match event {
         DaemonEvent::Started { .. } => ("host", &["start"], "enforcement-started", "success"),
         DaemonEvent::Adopted { .. } => ("host", &["start"], "enforcement-adopted", "success"),
+        DaemonEvent::Isolation(event) => {
+            ("configuration", &["change"], event.step.action(), "success")
+        }
         DaemonEvent::Detached => ("host", &["end"], "enforcement-detached", "success"),
         DaemonEvent::Stopped => ("host", &["info"], "daemon-stopped", "success"),
         DaemonEvent::PoliciesLoaded { .. } => {
@@ -95,6 +75,9 @@ fn headline(event: &DaemonEvent) -> Headline {
         }
         DaemonEvent::Faults { .. } => ("host", &["info"], "decisions-failed", "failure"),
         DaemonEvent::EventsLost { .. } => ("host", &["info"], "events-lost", "failure"),
+        DaemonEvent::Heartbeat(_) => ("host", &["info"], "heartbeat", "success"),
+        DaemonEvent::SinkFailing { .. } => ("host", &["info"], "sink-failing", "failure"),
+        DaemonEvent::SinkRecovered { .. } => ("host", &["info"], "sink-recovered", "success"),
     };
     Headline {
         category,
@@ -104,13 +87,33 @@ fn headline(event: &DaemonEvent) -> Headline {
     }
 }
 
-fn message(event: &DaemonEvent) -> String {
+pub(in crate::events::encode) fn message(event: &DaemonEvent) -> String {
     match event {
         DaemonEvent::Started { generation } => {
             format!("enforcement started with generation {generation}")
         }
         DaemonEvent::Adopted { generation } => {
             format!("took over enforcement with generation {generation} in force")
+        }
+        DaemonEvent::Isolation(event) => {
+            let IsolationEvent {
+                step,
+                workload,
+                reason,
+                by,
+                until,
+            } = event;
+            let by = by
+                .as_deref()
+                .map(|by| format!(" by {by}"))
+                .unwrap_or_default();
+            match step {
+                IsolationStep::Begun => {
+                    format!("{workload} is isolated{by} until {until}: {reason}")
+                }
+                IsolationStep::Released => format!("the isolation of {workload} was ended{by}"),
+                IsolationStep::Expired => format!("the isolation of {workload} is over"),
+            }
         }
         DaemonEvent::Detached => "enforcement ended on request".into(),
         DaemonEvent::Stopped => "the daemon stops; enforcement goes on".into(),
@@ -142,68 +145,87 @@ fn message(event: &DaemonEvent) -> String {
             format!("{count} decisions failed and were refused: {fault}")
         }
         DaemonEvent::EventsLost { cause, count } => format!("{count} events lost: {cause}"),
+        DaemonEvent::Heartbeat(beat) => format!(
+            "generation {} is in force for {} workloads; {} events lost",
+            beat.generation,
+            beat.workloads,
+            beat.lost.iter().map(|(_, count)| count).sum::<u64>()
+                + beat.sinks.iter().map(|sink| sink.lost).sum::<u64>()
+        ),
+        DaemonEvent::SinkFailing { sink, error } => {
+            format!("event sink {sink} does not take records, which wait: {error}")
+        }
+        DaemonEvent::SinkRecovered { sink } => format!("event sink {sink} takes records again"),
     }
 }
 
-fn own<'a>(event: &'a DaemonEvent, run: &'a str) -> OwnDaemon<'a> {
-    let none = OwnDaemon {
-        run,
-        ..OwnDaemon::default()
-    };
+fn write_own(own: &mut Object<'_>, event: &DaemonEvent) {
     match event {
         DaemonEvent::Started { generation }
         | DaemonEvent::Adopted { generation }
-        | DaemonEvent::PoliciesRejected { generation, .. } => OwnDaemon {
-            generation: Some(*generation),
-            ..none
-        },
-        DaemonEvent::Detached | DaemonEvent::Stopped => none,
+        | DaemonEvent::PoliciesRejected { generation, .. } => {
+            own.number("generation", *generation);
+        }
+        DaemonEvent::Isolation(isolation) => own.text("workload", &isolation.workload),
+        DaemonEvent::Detached | DaemonEvent::Stopped => {}
         DaemonEvent::PoliciesLoaded {
             generation,
             policies,
-        } => OwnDaemon {
-            generation: Some(*generation),
-            policies: Some(*policies),
-            ..none
-        },
+        } => {
+            own.number("generation", *generation);
+            own.number("policies", *policies);
+        }
         DaemonEvent::AgreementEnded {
             provider,
             policy,
             reference,
             generation,
-        } => OwnDaemon {
-            generation: Some(*generation),
-            provider: Some(Agreed {
-                name: provider,
-                policy,
-                reference: reference.as_deref(),
-            }),
-            ..none
-        },
+        } => {
+            own.number("generation", *generation);
+            own.object("provider", |agreed| {
+                agreed.text("name", provider);
+                agreed.text("policy", policy);
+                agreed.maybe("reference", reference.as_deref());
+            });
+        }
         DaemonEvent::DatabaseOld {
             database,
             age_days,
             limit_days,
-        } => {
-            let (age_days, limit_days) = (*age_days, *limit_days);
-            OwnDaemon {
-                geo: Some(DatabaseAge {
-                    database,
-                    age_days,
-                    limit_days,
-                }),
-                ..none
-            }
+        } => own.object("geo", |geo| {
+            geo.text("database", database);
+            geo.number("age_days", *age_days);
+            geo.number("limit_days", *limit_days);
+        }),
+        DaemonEvent::Faults { fault, count } => {
+            own.text("fault", fault);
+            own.number("count", *count);
         }
-        DaemonEvent::Faults { fault, count } => OwnDaemon {
-            fault: Some(fault),
-            count: Some(*count),
-            ..none
-        },
-        DaemonEvent::EventsLost { cause, count } => OwnDaemon {
-            cause: Some(cause),
-            count: Some(*count),
-            ..none
-        },
+        DaemonEvent::EventsLost { cause, count } => {
+            own.text("cause", cause);
+            own.number("count", *count);
+        }
+        DaemonEvent::Heartbeat(beat) => write_heartbeat(own, beat),
+        DaemonEvent::SinkFailing { sink, .. } | DaemonEvent::SinkRecovered { sink } => {
+            own.text("sink", sink);
+        }
     }
+}
+
+fn write_heartbeat(own: &mut Object<'_>, beat: &Heartbeat) {
+    own.number("generation", beat.generation);
+    own.number("workloads", beat.workloads);
+    let counts = |object: &mut Object<'_>, counts: &[(&'static str, u64)]| {
+        for (name, count) in counts {
+            object.number(name, *count);
+        }
+    };
+    own.object("events_lost", |lost| counts(lost, &beat.lost));
+    own.object("faults", |faults| counts(faults, &beat.faults));
+    own.objects("sinks", &beat.sinks, |object, sink| {
+        object.text("name", &sink.sink);
+        object.number("delivered", sink.delivered);
+        object.number("waiting", sink.waiting);
+        object.number("lost", sink.lost);
+    });
 }

@@ -12,15 +12,16 @@ use super::Encoder;
 use crate::events::{
     aggregate::Describe,
     enrich::{Enricher, process::ProcFs},
-    record::{CommandName, DaemonEvent, Facts, Process, ProcessImage, Record, Violation},
+    record::{
+        CommandName, DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Parent, Process,
+        ProcessImage, Record, SinkTally, Violation,
+    },
     samples::{SampleContext, addr, event, observer},
 };
 
 fn encode(record: &Record, sequence: u64) -> String {
     let mut out = b"before\n".to_vec();
-    Encoder::new(observer())
-        .encode(record, sequence, &mut out)
-        .expect("a record is JSON");
+    Encoder::new(&observer()).encode(record, sequence, &mut out);
     String::from_utf8(out)
         .expect("UTF-8")
         .strip_prefix("before\n")
@@ -60,7 +61,11 @@ fn denied() -> Violation {
         image: Some(Arc::new(ProcessImage {
             executable: Some("/usr/bin/curl".into()),
             command_line: Some("curl --oauth2-bearer [redacted] https://api.example.com/".into()),
-            parent: Some(4100),
+            parent: Some(Parent {
+                pid: 4100,
+                name: Some(CommandName::new(*b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0")),
+                executable: Some("/usr/bin/dash".into()),
+            }),
             cgroup: None,
         })),
     });
@@ -132,8 +137,41 @@ fn daemon_events() -> Vec<DaemonEvent> {
             cause: "ring_full",
             count: 17,
         },
+        DaemonEvent::Isolation(IsolationEvent {
+            step: IsolationStep::Begun,
+            workload: "/llm/a".into(),
+            reason: "beacon to an unknown host".into(),
+            by: Some("anna (uid 1000)".into()),
+            until: "2026-11-22T12:00:00Z".into(),
+        }),
+        DaemonEvent::Isolation(IsolationEvent {
+            step: IsolationStep::Expired,
+            workload: "/llm/a".into(),
+            reason: "beacon to an unknown host".into(),
+            by: None,
+            until: "2026-11-22T12:00:00Z".into(),
+        }),
         DaemonEvent::Stopped,
         DaemonEvent::Detached,
+        DaemonEvent::SinkFailing {
+            sink: "syslog+tls://siem:6514".into(),
+            error: "connect: Connection refused (os error 111)".into(),
+        },
+        DaemonEvent::SinkRecovered {
+            sink: "syslog+tls://siem:6514".into(),
+        },
+        DaemonEvent::Heartbeat(Heartbeat {
+            generation: 4,
+            workloads: 12,
+            lost: vec![("ring_full", 17)],
+            faults: vec![("no_page", 3)],
+            sinks: vec![SinkTally {
+                sink: "syslog+tls://siem:6514".into(),
+                delivered: 4210,
+                waiting: 3,
+                lost: 0,
+            }],
+        }),
     ]
 }
 

@@ -1,66 +1,84 @@
 use std::time::UNIX_EPOCH;
 
 use enforcer_common::verdict::Reason;
+use jiff::Timestamp;
 
-use super::{
-    document::{
-        Agent, AutonomousSystem, Container, Destination, Document, ECS, Event, Geo, Host, Network,
-        Orchestrator, Organization, Own, OwnGeo, OwnViolation, Parent, Process, Resource, Rule,
-        RuleSource, Shown, Source, Time, User,
-    },
-    severity,
-};
+use super::{Signature, severity, write_version};
 use crate::{
     events::{
         context::{Mode, PlaceInfo, WorkloadInfo, WorkloadKind},
-        encode::transport,
-        record::{self, Facts, Outcome, Violation, ip},
+        encode::{
+            json::Object,
+            time::{Text, Times},
+            transport,
+        },
+        record::{Destination, Facts, Outcome, Parent, Process, Violation, ip},
     },
     geo::SpecialRange,
 };
 
 /// Country of addresses that no database knows (a user-assigned code of ISO 3166-1).
-const UNKNOWN_COUNTRY: &str = "ZZ";
+pub(in crate::events::encode) const UNKNOWN_COUNTRY: &str = "ZZ";
 
-pub(super) fn document<'a>(
-    violation: &'a Violation,
+pub(super) fn write(
+    line: &mut Object<'_>,
+    violation: &Violation,
     sequence: u64,
-    observer: Agent<'a>,
-    host: Host<'a>,
-) -> Document<'a> {
+    signature: &Signature,
+    times: &mut Times,
+) {
     let facts = &*violation.facts;
-    let run = observer.run;
-    Document {
-        timestamp: Time(violation.end),
-        ecs: ECS,
-        event: event(violation, sequence),
-        message: None,
-        error: None,
-        network: Some(network(violation)),
-        destination: Some(destination(&facts.destination)),
-        source: facts.source.map(|source| Source {
-            ip: source.addr.map(ip),
-            port: source.port.map(|port| port.0),
-        }),
-        process: facts.process.as_ref().map(process),
-        container: facts.container.as_ref().map(|container| Container {
-            id: &container.id,
-            runtime: container.runtime,
-        }),
-        orchestrator: orchestrator(facts),
-        rule: facts.rule.as_ref().map(|rule| Rule {
-            name: &rule.rule,
-            ruleset: &rule.policy,
-        }),
-        observer,
-        host,
-        enforcer: Own::Violation(own(violation, run)),
+    let end = times.text(violation.end);
+    let start = if violation.start == violation.end {
+        end
+    } else {
+        times.text(violation.start)
+    };
+    line.plain("@timestamp", &end);
+    write_version(line);
+    write_event(line, facts, sequence, &start, &end);
+    write_network(line, violation);
+    write_destination(line, &facts.destination);
+    if let Some(source) = facts.source {
+        line.object("source", |object| {
+            if let Some(addr) = source.addr {
+                object.shown("ip", ip(addr));
+            }
+            if let Some(port) = source.port {
+                object.number("port", port.0);
+            }
+        });
     }
+    if let Some(process) = &facts.process {
+        write_process(line, process);
+    }
+    if let Some(container) = &facts.placement.container {
+        line.object("container", |object| {
+            object.text("id", &container.id);
+            object.maybe("runtime", container.runtime);
+        });
+    }
+    write_orchestrator(line, facts);
+    if let Some(rule) = &facts.rule {
+        line.object("rule", |object| {
+            object.text("name", &rule.rule);
+            object.text("ruleset", &rule.policy);
+        });
+    }
+    line.fields(&signature.fields);
+    line.object("enforcer", |own| write_own(own, violation, signature));
 }
 
-fn event(violation: &Violation, sequence: u64) -> Event<'_> {
-    let facts = &violation.facts;
-    let (kind, types, action, outcome): (_, &[_], _, _) = match facts.outcome {
+/// What the schema has words for.
+pub(super) struct Headline {
+    kind: &'static str,
+    types: &'static [&'static str],
+    pub(super) action: &'static str,
+    outcome: &'static str,
+}
+
+pub(super) fn headline(outcome: Outcome) -> Headline {
+    let (kind, types, action, outcome): (_, &[_], _, _) = match outcome {
         Outcome::Denied => (
             "alert",
             &["connection", "denied"],
@@ -87,152 +105,203 @@ fn event(violation: &Violation, sequence: u64) -> Event<'_> {
         ),
         Outcome::Unknown => ("alert", &["connection"], "connection-judged", "unknown"),
     };
-    Event {
+    Headline {
         kind,
-        category: ["network"],
         types,
         action,
-        reason: Some(facts.reason.map_or("unrecorded", Reason::as_str)),
         outcome,
-        sequence,
-        severity: severity(facts.severity()),
-        dataset: "enforcer.violation",
-        module: "enforcer",
-        start: Some(Time(violation.start)),
-        end: Some(Time(violation.end)),
     }
 }
 
-fn network(violation: &Violation) -> Network {
+fn write_event(line: &mut Object<'_>, facts: &Facts, sequence: u64, start: &Text, end: &Text) {
+    let headline = headline(facts.outcome);
+    line.object("event", |event| {
+        event.word("kind", headline.kind);
+        event.texts("category", ["network"]);
+        event.texts("type", headline.types.iter().copied());
+        event.word("action", headline.action);
+        event.word("reason", reason(facts));
+        event.word("outcome", headline.outcome);
+        event.number("sequence", sequence);
+        event.number("severity", severity(facts.severity()));
+        event.word("dataset", "enforcer.violation");
+        event.word("module", "enforcer");
+        event.plain("start", start);
+        event.plain("end", end);
+    });
+}
+
+/// Why, in the words of events.
+pub(in crate::events::encode) fn reason(facts: &Facts) -> &'static str {
+    facts.reason.map_or("unrecorded", Reason::as_str)
+}
+
+fn write_network(line: &mut Object<'_>, violation: &Violation) {
     let destination = &violation.facts.destination;
-    Network {
-        direction: "egress",
-        family: if ip(destination.addr).is_ipv4() {
-            "ipv4"
-        } else {
-            "ipv6"
-        },
-        transport: transport(destination.proto),
-        iana_number: Shown(destination.proto.0),
-        bytes: (violation.bytes > 0).then_some(violation.bytes),
-    }
+    let family = if ip(destination.addr).is_ipv4() {
+        "ipv4"
+    } else {
+        "ipv6"
+    };
+    line.object("network", |network| {
+        network.word("direction", "egress");
+        network.word("type", family);
+        network.maybe("transport", transport(destination.proto));
+        // A keyword in the schema, so a string.
+        network.shown("iana_number", destination.proto.0);
+        if violation.bytes > 0 {
+            network.number("bytes", violation.bytes);
+        }
+    });
 }
 
-fn destination(destination: &record::Destination) -> Destination<'_> {
+fn write_destination(line: &mut Object<'_>, destination: &Destination) {
     let place = &destination.place;
-    let country = place
-        .country
-        .as_ref()
-        .map_or(UNKNOWN_COUNTRY, |country| country.as_str());
-    Destination {
-        ip: ip(destination.addr),
-        port: destination.port.map(|port| port.0),
-        domain: destination.domain.as_deref(),
+    line.object("destination", |object| {
+        object.shown("ip", ip(destination.addr));
+        if let Some(port) = destination.port {
+            object.number("port", port.0);
+        }
+        object.maybe("domain", destination.domain.as_deref());
         // A special-purpose address is in no country, which is more than not known.
-        geo: place.range.is_none().then_some(Geo {
-            country_iso_code: country,
-        }),
-        autonomous_system: place.asn.map(|asn| AutonomousSystem {
-            number: asn.0,
-            organization: place.as_name.as_deref().map(|name| Organization { name }),
-        }),
-    }
+        if place.range.is_none() {
+            let country = place.country.as_ref();
+            let country = country.map_or(UNKNOWN_COUNTRY, |country| country.as_str());
+            object.object("geo", |geo| geo.text("country_iso_code", country));
+        }
+        if let Some(asn) = place.asn {
+            object.object("as", |system| {
+                system.number("number", asn.0);
+                if let Some(name) = &place.as_name {
+                    system.object("organization", |holder| holder.text("name", name));
+                }
+            });
+        }
+    });
 }
 
-fn process(process: &record::Process) -> Process<'_> {
+fn write_process(line: &mut Object<'_>, process: &Process) {
     let image = process.image.as_deref();
-    Process {
-        pid: process.pid,
-        name: process.name.to_text(),
-        executable: image.and_then(|image| image.executable.as_deref()),
-        command_line: image.and_then(|image| image.command_line.as_deref()),
-        user: User {
-            id: Shown(process.uid),
-        },
-        parent: image
-            .and_then(|image| image.parent)
-            .map(|pid| Parent { pid }),
+    line.object("process", |object| {
+        object.number("pid", process.pid);
+        object.text("name", &process.name.to_text());
+        if let Some(image) = image {
+            object.maybe("executable", image.executable.as_deref());
+            object.maybe("command_line", image.command_line.as_deref());
+        }
+        // A keyword in the schema, so a string.
+        object.object("user", |user| user.shown("id", process.uid));
+        if let Some(parent) = image.and_then(|image| image.parent.as_ref()) {
+            object.object("parent", |object| write_parent(object, parent));
+        }
+    });
+}
+
+fn write_parent(object: &mut Object<'_>, parent: &Parent) {
+    object.number("pid", parent.pid);
+    if let Some(name) = &parent.name {
+        object.text("name", &name.to_text());
     }
+    object.maybe("executable", parent.executable.as_deref());
 }
 
-fn orchestrator(facts: &Facts) -> Option<Orchestrator<'_>> {
-    let id = facts.pod_uid.as_deref();
+fn write_orchestrator(line: &mut Object<'_>, facts: &Facts) {
+    let id = facts.placement.pod_uid.as_deref();
     let named = facts.workload.as_deref().and_then(pod);
-    (id.is_some() || named.is_some()).then(|| Orchestrator {
-        kind: "kubernetes",
-        namespace: named.map(|(namespace, _)| namespace),
-        resource: Resource {
-            kind: "pod",
-            name: named.map(|(_, pod)| pod),
-            id,
-        },
-    })
+    if id.is_none() && named.is_none() {
+        return;
+    }
+    line.object("orchestrator", |object| {
+        object.word("type", "kubernetes");
+        object.maybe("namespace", named.map(|(namespace, _)| namespace));
+        object.object("resource", |resource| {
+            resource.word("type", "pod");
+            resource.maybe("name", named.map(|(_, pod)| pod));
+            resource.maybe("id", id);
+        });
+    });
 }
 
-fn pod(workload: &WorkloadInfo) -> Option<(&str, &str)> {
+/// Namespace and name, if it is a pod.
+pub(in crate::events::encode) fn pod(workload: &WorkloadInfo) -> Option<(&str, &str)> {
     match &workload.kind {
         WorkloadKind::Pod { namespace, pod } => Some((namespace, pod)),
         WorkloadKind::SystemdUnit | WorkloadKind::Cgroup | WorkloadKind::Exec => None,
     }
 }
 
-fn own<'a>(violation: &'a Violation, run: &'a str) -> OwnViolation<'a> {
+fn write_own(own: &mut Object<'_>, violation: &Violation, signature: &Signature) {
     let facts = &*violation.facts;
-    let rule = facts.rule.as_deref();
     let workload = facts.workload.as_deref();
-    OwnViolation {
-        verdict: facts.outcome.as_str(),
-        mode: facts.mode.map(Mode::as_str),
-        workload: workload.map_or("unknown", |workload| &workload.name),
-        workload_kind: workload.map(|workload| kind(&workload.kind)),
-        cgroup: facts.cgroup.as_deref(),
-        class: facts.class.map(|class| class.0),
-        hook: facts.hook.map(|hook| hook.as_str()),
-        generation: facts.generation,
-        count: violation.count,
-        judged_ip: facts.destination.judged.map(ip),
-        data_categories: rule
-            .map(|rule| rule.data_categories.as_slice())
-            .unwrap_or_default(),
-        legal_basis: rule
-            .map(|rule| rule.legal_basis.as_slice())
-            .unwrap_or_default(),
-        rule_source: rule.map(|rule| {
-            Shown(RuleSource {
-                file: &rule.file,
-                line: rule.line,
-            })
-        }),
-        geo: geo(&facts.destination.place),
-        run,
+    own.word("verdict", facts.outcome.as_str());
+    own.maybe("mode", facts.mode.map(Mode::as_str));
+    own.text(
+        "workload",
+        workload.map_or("unknown", |workload| &workload.name),
+    );
+    own.maybe(
+        "workload_kind",
+        workload.map(|workload| workload.kind.as_str()),
+    );
+    own.maybe("cgroup", facts.cgroup.as_deref());
+    if let Some(class) = facts.class {
+        own.number("class", class.0);
     }
+    own.maybe("hook", facts.hook.map(|hook| hook.as_str()));
+    own.number("generation", facts.generation);
+    own.number("count", violation.count);
+    if let Some(judged) = facts.destination.judged {
+        own.shown("judged_ip", ip(judged));
+    }
+    if let Some(rule) = &facts.rule {
+        let texts = |own: &mut Object<'_>, name, values: &[String]| {
+            if !values.is_empty() {
+                own.texts(name, values.iter().map(String::as_str));
+            }
+        };
+        texts(own, "data_categories", &rule.data_categories);
+        texts(own, "legal_basis", &rule.legal_basis);
+        own.maybe("no_agreement", rule.no_agreement.as_deref());
+        own.shown(
+            "rule_source",
+            format_args!("{}:{}", rule.file.display(), rule.line),
+        );
+    }
+    write_geo(own, &facts.destination.place, violation.end);
+    own.fields(&signature.run);
 }
 
-fn kind(kind: &WorkloadKind) -> &'static str {
-    match kind {
-        WorkloadKind::Pod { .. } => "pod",
-        WorkloadKind::SystemdUnit => "systemd-unit",
-        WorkloadKind::Cgroup => "cgroup",
-        WorkloadKind::Exec => "exec",
-    }
-}
-
-fn geo(place: &PlaceInfo) -> Option<OwnGeo<'_>> {
+fn write_geo(own: &mut Object<'_>, place: &PlaceInfo, at: Timestamp) {
     let database = place.database.as_deref();
     let known =
         database.is_some() || place.agreement.is_some() || place.range.is_some() || place.anycast;
-    known.then(|| OwnGeo {
-        database: database.map(|database| &*database.name),
-        build_epoch: database
-            .and_then(|database| database.built.duration_since(UNIX_EPOCH).ok())
-            .map(|since| since.as_secs()),
-        agreement: place.agreement.map(|agreement| agreement.as_str()),
-        range: place.range.and_then(range_name),
-        anycast: place.anycast,
-    })
+    if !known {
+        return;
+    }
+    own.object("geo", |geo| {
+        if let Some(database) = database {
+            geo.text("database", &database.name);
+            if let Ok(built) = database.built.duration_since(UNIX_EPOCH) {
+                let built = built.as_secs();
+                geo.number("build_epoch", built);
+                let age = at.as_second().saturating_sub_unsigned(built);
+                geo.number("age_days", age.max(0) / SECONDS_OF_A_DAY);
+            }
+        }
+        geo.maybe(
+            "agreement",
+            place.agreement.map(|agreement| agreement.as_str()),
+        );
+        geo.maybe("range", place.range.and_then(range_name));
+        if place.anycast {
+            geo.flag("anycast", true);
+        }
+    });
 }
 
-fn range_name(range: SpecialRange) -> Option<&'static str> {
+const SECONDS_OF_A_DAY: i64 = 86_400;
+
+pub(in crate::events::encode) fn range_name(range: SpecialRange) -> Option<&'static str> {
     SpecialRange::ALL
         .iter()
         .find(|(known, _)| *known == range)

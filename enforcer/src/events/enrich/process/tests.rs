@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::ProcFs;
-use crate::events::{clock, record::CommandName};
+use crate::events::{
+    clock,
+    record::{CommandName, Parent},
+};
 
 fn name(text: &str) -> CommandName {
     let mut bytes = [0; 16];
@@ -45,7 +48,12 @@ fn a_process_that_was_there() {
             image.command_line.as_deref(),
             Some("curl --token [redacted]")
         );
-        assert_eq!(image.parent, Some(1));
+        let parent = Parent {
+            pid: 1,
+            name: None,
+            executable: None,
+        };
+        assert_eq!(image.parent, Some(parent));
         assert_eq!(image.cgroup.as_deref(), Some("/llm/vllm"));
     }
 }
@@ -145,6 +153,10 @@ fn a_real_process() {
         "{image:?}"
     );
     assert_eq!(image.command_line.as_deref(), Some("cat --"));
-    assert_eq!(image.parent, Some(std::process::id()));
+    let parent = image.parent.as_ref().expect("this process");
+    let own = std::env::current_exe().expect("a file");
+    assert_eq!(parent.pid, std::process::id());
+    assert_eq!(parent.executable.as_deref(), own.to_str());
+    assert!(parent.name.is_some());
     assert_eq!(proc.image(running.0.id(), name("dog"), at), None);
 }

@@ -1,0 +1,43 @@
+//! What the optimiser and the verifier must not know.
+
+/// Hides where `value` came from, so that the optimiser cannot make a branch of it.
+#[inline(always)]
+pub fn opaque(value: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut value = value;
+        // One instruction, for an empty sequence leaves two line records at one offset, which the
+        // verifier refuses.
+        // SAFETY: copies a register onto itself.
+        unsafe { core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack)) };
+        value
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    value
+}
+
+/// The same value, of which the verifier knows nothing any more: so states that differ in it alone are
+/// one to it. `noise` is a value that it does not know either.
+#[inline(always)]
+pub(crate) fn forget(value: u64, noise: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut value = value;
+        // SAFETY: changes a register and changes it back.
+        unsafe {
+            core::arch::asm!(
+                "{0} ^= {1}",
+                "{0} ^= {1}",
+                inout(reg) value,
+                in(reg) noise,
+                options(pure, nomem, nostack)
+            );
+        }
+        value
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    {
+        let _ = noise;
+        value
+    }
+}

@@ -1,0 +1,178 @@
+//! The thread that delivers the records of one sink.
+
+use std::{collections::VecDeque, io, sync::Arc, thread, time::Duration};
+
+use super::health::Shared;
+use crate::events::{
+    batch::{Batch, Place},
+    queue::{Next, Queue},
+    sinks::{Settled, Sink, SinkError, Stopped},
+};
+
+/// Most bytes that are offered to a sink at once.
+const MOST_BYTES: usize = 1 << 20;
+/// How long a thread sleeps when there is nothing to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a sink is asked for what is not settled.
+const SETTLING: Duration = Duration::from_millis(50);
+/// Pauses between attempts: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(30);
+/// A receiver may ask for a longer one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+pub(super) struct Courier {
+    queue: Arc<Queue>,
+    shared: Arc<Shared>,
+    sink: Box<dyn Sink>,
+    /// The first place that was not sent.
+    next: Place,
+    /// What was sent and is not settled: last place and count of each batch.
+    unsettled: VecDeque<(Place, u64)>,
+    pause: Duration,
+}
+
+impl Courier {
+    /// Starts the thread. It ends when the queue is closed and empty, or at the first failure after
+    /// it is closed.
+    pub(super) fn start(
+        name: &str,
+        queue: Arc<Queue>,
+        shared: Arc<Shared>,
+        sink: Box<dyn Sink>,
+    ) -> io::Result<()> {
+        let courier = Self {
+            next: queue.first(),
+            queue,
+            shared,
+            sink,
+            unsettled: VecDeque::new(),
+            pause: FIRST_PAUSE,
+        };
+        // The kernel shows 15 bytes.
+        let name: String = name.chars().take(15).collect();
+        thread::Builder::new()
+            .name(name)
+            .spawn(move || courier.run())?;
+        Ok(())
+    }
+
+    fn run(mut self) {
+        loop {
+            if self.queue.asked_to_reopen()
+                && let Err(error) = self.sink.reopen()
+            {
+                self.shared.failed(&error);
+            }
+            let patience = if self.unsettled.is_empty() {
+                PATIENCE
+            } else {
+                SETTLING
+            };
+            let outcome = match self.queue.next(self.next, MOST_BYTES, patience) {
+                Next::Batch(batch) => self.send(&batch),
+                Next::Nothing => self.settle(),
+                Next::Closed => break,
+            };
+            match outcome {
+                Ok(()) => self.pause = FIRST_PAUSE,
+                Err(error) => {
+                    if self.recover(&error) {
+                        break;
+                    }
+                }
+            }
+        }
+        if !self.unsettled.is_empty() {
+            match self.sink.finish().and_then(|()| self.settle()) {
+                Ok(()) => {}
+                Err(error) => self.shared.failed(&error),
+            }
+        }
+        self.shared.end();
+    }
+
+    /// After a failure: what is not settled will be sent again, after a pause. Says whether to end.
+    fn recover(&mut self, error: &SinkError) -> bool {
+        self.shared.failed(error);
+        self.unsettled.clear();
+        self.next = self.queue.first();
+        let pause = error
+            .after()
+            .map_or(self.pause, |asked| asked.clamp(self.pause, LONGEST_PAUSE));
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+        // Many nodes that lost one receiver must not come back as one.
+        let jittered = pause.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
+        self.queue.pause(jittered)
+    }
+
+    fn send(&mut self, batch: &Batch) -> Result<(), SinkError> {
+        let (sent, outcome) = match self.sink.send(batch) {
+            Ok(()) => (batch.len(), Ok(())),
+            Err(Stopped { sent, error }) => (sent, Err(error)),
+        };
+        self.note(batch, sent);
+        match outcome {
+            Ok(()) => {
+                self.shared.works();
+                self.settle()
+            }
+            Err(error @ SinkError::Refused { .. }) => self.sift(batch, sent, &error),
+            Err(error) => {
+                // What did go out before the failure may have arrived.
+                let _ = self.settle();
+                Err(error)
+            }
+        }
+    }
+
+    /// The receiver will not take some record: halves the batch until it is found.
+    fn sift(&mut self, batch: &Batch, sent: usize, error: &SinkError) -> Result<(), SinkError> {
+        let left = batch.len() - sent;
+        match left {
+            0 => Ok(()),
+            1 => {
+                self.shared.refused(1, error);
+                self.skip(batch);
+                self.settle()
+            }
+            _ => {
+                let middle = sent + left / 2;
+                self.send(&batch.part(sent, middle))?;
+                self.send(&batch.part(middle, batch.len()))
+            }
+        }
+    }
+
+    fn skip(&mut self, batch: &Batch) {
+        if let Some(last) = batch.last() {
+            self.next = last.next();
+            self.unsettled.push_back((last, 0));
+        }
+    }
+
+    fn note(&mut self, batch: &Batch, sent: usize) {
+        let last = sent
+            .checked_sub(1)
+            .and_then(|index| batch.items().nth(index));
+        if let Some(last) = last {
+            self.next = last.place.next();
+            self.unsettled.push_back((last.place, sent as u64));
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), SinkError> {
+        let settled = self.sink.settled()?;
+        while let Some(&(last, count)) = self.unsettled.front() {
+            match settled {
+                Settled::Through(place) if place < last => break,
+                Settled::All | Settled::Through(_) => {}
+            }
+            // Counted before it leaves the queue: a reader of both never misses a record.
+            self.shared.delivered(count);
+            self.queue.release(last);
+            self.unsettled.pop_front();
+        }
+        Ok(())
+    }
+}
