@@ -39,7 +39,7 @@ struct Cli {
 enum Verb {
     /// Run one command confined; exits as the command does, or with 125
     #[cfg(feature = "kernel")]
-    Exec(exec::ExecArgs),
+    Exec(Box<exec::ExecArgs>),
     /// Follow the workloads of this host and keep them to their policies
     #[cfg(feature = "kernel")]
     Run(run::RunArgs),

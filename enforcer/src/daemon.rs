@@ -4,6 +4,8 @@ pub mod agreement;
 #[cfg(feature = "kernel")]
 pub mod alone;
 #[cfg(feature = "kernel")]
+mod bell;
+#[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]

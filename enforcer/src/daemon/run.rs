@@ -3,20 +3,19 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, bail};
 use tokio::{
-    io::{Interest, unix::AsyncFd},
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
 
 use super::{
+    bell::Bell,
     context::Known,
     explain::of_workload,
     node::Node,
@@ -25,7 +24,7 @@ use super::{
     reporter::{Reporter, RingBell},
     settings::Settings,
     status,
-    tracer::Tracer,
+    tracer::{Tracer, traced},
 };
 use crate::{
     control::{
@@ -392,57 +391,4 @@ enum Afterwards {
 
 fn problem(error: anyhow::Error) -> Problem {
     Problem::new(format!("{error:#}"))
-}
-
-/// Never, where nothing is traced.
-async fn traced(tracer: Option<&Tracer>) -> io::Result<()> {
-    match tracer {
-        Some(tracer) => tracer.rung().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What collects notices of change behind a descriptor.
-trait Notices: AsFd {
-    /// Takes what was reported so far; whether that was anything.
-    fn take(&mut self) -> io::Result<bool>;
-}
-
-impl Notices for Watch {
-    fn take(&mut self) -> io::Result<bool> {
-        Watch::take(self)
-    }
-}
-
-impl Notices for LinkNotices {
-    fn take(&mut self) -> io::Result<bool> {
-        LinkNotices::take(self)
-    }
-}
-
-/// Wakes a task when something changes.
-struct Bell<N> {
-    notices: N,
-    readiness: AsyncFd<OwnedFd>,
-}
-
-impl<N: Notices> Bell<N> {
-    fn new(notices: N) -> io::Result<Self> {
-        let queue = notices.as_fd().try_clone_to_owned()?;
-        // SAFETY: `OwnedFd` is open and is neither replaced nor closed while `AsyncFd` has it.
-        let readiness = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) }?;
-        Ok(Self { notices, readiness })
-    }
-
-    /// Waits until something changed.
-    async fn rung(&mut self) -> io::Result<()> {
-        loop {
-            let mut ready = self.readiness.readable().await?;
-            let anything = self.notices.take()?;
-            ready.clear_ready();
-            if anything {
-                return Ok(());
-            }
-        }
-    }
 }
