@@ -4,6 +4,10 @@
 //! from maps, [`emit`] reports,
 //! [`repeats`] spares a judgement that was made before. The hooks themselves stand in `main.rs`.
 #![no_std]
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "a value would be copied, and the stack has 512 bytes for all calls together"
+)]
 // The atomic add of `emit`.
 #![feature(asm_experimental_arch)]
 

@@ -59,7 +59,7 @@ use crate::{
 pub struct Input<'a> {
     /// Every loaded policy.
     pub policies: &'a [Policy],
-    /// For each class, in the order of [`ClassId`]: indices into `policies`.
+    /// For each class, in the order of [`ClassId`](enforcer_common::abi::ClassId): indices into `policies`.
     pub classes: &'a [Vec<usize>],
     /// The databases.
     pub geo: &'a GeoSet,

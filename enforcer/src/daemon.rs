@@ -15,6 +15,7 @@ pub mod exec;
 pub mod explain;
 #[cfg(feature = "kernel")]
 mod interfaces;
+#[cfg(feature = "kernel")]
 pub mod isolations;
 #[cfg(feature = "kernel")]
 pub mod node;

@@ -99,6 +99,7 @@ mod tests {
                     reason: Reason::Fault(Fault::RoutingHeader),
                     rule: RuleId(0xfffe),
                     would_deny: true,
+                    by_name: false,
                     generation: 0x8001,
                     class: ClassId(0),
                 },

@@ -26,7 +26,7 @@ use crate::{
 
 /// Reads the answers of a packet to a marked socket.
 #[inline(never)]
-pub fn read(ctx: &SkBuffContext) {
+pub(super) fn read(ctx: &SkBuffContext) {
     let Ok(packet) = skb::parse(ctx, skb::IP_AT_START) else {
         return;
     };

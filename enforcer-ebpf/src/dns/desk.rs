@@ -14,18 +14,18 @@ use crate::{
 
 /// This CPU's desk, as the bytes of a message and as a reader of its names.
 #[derive(Clone, Copy)]
-pub struct Reading(*mut Desk);
+pub(super) struct Reading(*mut Desk);
 
 impl Reading {
     /// The desk, whoever sits there.
     #[inline(always)]
-    pub fn desk() -> Option<Self> {
+    pub(super) fn desk() -> Option<Self> {
         DESK.get_ptr_mut(0).map(Self)
     }
 
     /// What lies there. Nobody else on this CPU writes to it while a packet comes in.
     #[inline(always)]
-    pub fn as_ptr(self) -> *mut Desk {
+    pub(super) fn as_ptr(self) -> *mut Desk {
         self.0
     }
 }

@@ -20,7 +20,7 @@ const TRIES: u32 = 4;
 /// Chooses the names to hold: those that policies of the class know, and as far as there is room the
 /// others, which a later image may know. False when no policy knows any.
 #[inline(always)]
-pub fn keep_names(reading: Reading, class: ClassId) -> bool {
+pub(super) fn keep_names(reading: Reading, class: ClassId) -> bool {
     let desk = reading.as_ptr();
     let mut known = 0;
     // SAFETY: the desk is a map value; indices are masked.
@@ -87,7 +87,7 @@ extern "C" fn dns_keep(index: u64) -> u64 {
 
 /// Gives the kept names to every address of the answer on the desk.
 #[inline(always)]
-pub fn hold_addresses(addresses: u32, workload: CgroupId, until_ns: u64) {
+pub(super) fn hold_addresses(addresses: u32, workload: CgroupId, until_ns: u64) {
     for index in 0..MAX_ADDRESSES as u32 {
         if index >= addresses {
             break;

@@ -21,7 +21,7 @@ use crate::{
 
 /// Remembers the questions of a packet, if its socket is marked.
 #[inline(never)]
-pub fn remember(ctx: &SkBuffContext, packet: &Packet) {
+pub(super) fn remember(ctx: &SkBuffContext, packet: &Packet) {
     let socket = ctx.socket();
     // SAFETY: the socket is the context's.
     if socket.is_null() || unsafe { ASKERS.of(socket) }.is_null() {

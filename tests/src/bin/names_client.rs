@@ -147,13 +147,13 @@ fn ask_tcp(resolver: IpAddr, message: &Message) -> anyhow::Result<Message> {
 }
 
 fn address(answer: &Message) -> anyhow::Result<IpAddr> {
-    let mut addresses = answer
-        .answers
-        .iter()
-        .filter_map(|record| match &record.data {
-            RData::A(rdata::A(v4)) => Some(IpAddr::V4(*v4)),
-            _ => None,
-        });
+    let mut addresses = answer.answers.iter().filter_map(|record| {
+        if let RData::A(rdata::A(v4)) = &record.data {
+            Some(IpAddr::V4(*v4))
+        } else {
+            None
+        }
+    });
     addresses.next().context("the answer has no address")
 }
 

@@ -27,6 +27,10 @@ const PLACES: &[(&str, &str)] = &[
         "enforcer-ebpf/src/bin",
         "test programs, which make flows of either family",
     ),
+    (
+        "enforcer-common/src/names/answer",
+        "A and AAAA records differ",
+    ),
     ("enforcer-ebpf/src/dns", "A and AAAA records differ"),
     ("enforcer/src/policy", "literals of either family"),
     ("enforcer/src/geo", "records of either family"),

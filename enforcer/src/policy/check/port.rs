@@ -73,7 +73,7 @@ fn parse(text: &str) -> Result<Vec<PortSpec>, String> {
     }])
 }
 
-/// As [`parse`] takes it; both protocols of `icmp` by that name.
+/// As `parse` takes it; both protocols of `icmp` by that name.
 impl fmt::Display for PortSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ports {
