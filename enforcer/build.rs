@@ -56,6 +56,8 @@ fn build(out: &Path, options: &[&str]) -> Result<(), String> {
         .args(["-Z", "build-std=core", "--target-dir"])
         .arg(target(out))
         .env("RUSTC_BOOTSTRAP", "1")
+        // The verifier reads what LLVM leaves, and LLVM must see each program whole.
+        .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags())
         .env_remove("RUSTC")
         .env_remove("RUSTC_WORKSPACE_WRAPPER");

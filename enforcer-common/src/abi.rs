@@ -40,12 +40,18 @@ pub mod names {
     pub const TAGS: &str = "TAGS";
     /// [`FlowKey`](super::FlowKey) to [`FlowCount`](super::FlowCount).
     pub const FLOWS: &str = "FLOWS";
+    /// The same of flows that passed, where flows are recorded.
+    pub const RECORDED: &str = "RECORDED";
     /// Ring buffer of [`Event`](super::Event)s.
     pub const EVENTS: &str = "EVENTS";
     /// Per CPU, indexed by [`Counter`](super::Counter).
     pub const COUNTERS: &str = "COUNTERS";
     /// Per CPU decisions, indexed by [`RuleId`](super::RuleId).
     pub const DECISIONS: &str = "DECISIONS";
+    /// Constant of the programs: whether flows that pass are recorded. One byte.
+    pub const RECORD_FLOWS: &str = "RECORD_FLOWS";
+    /// Constant of the programs: whether answers from DNS are read. One byte.
+    pub const READ_NAMES: &str = "READ_NAMES";
     /// Who opened a UDP exchange with a workload, and when.
     pub const REPLIES: &str = "REPLIES";
     /// Marks of TCP sockets that were accepted.

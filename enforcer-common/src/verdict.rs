@@ -17,7 +17,7 @@ pub use flow::Flow;
 pub use judge::{Judgement, judge};
 pub use locate::locate;
 pub use names::{
-    Names, has_names, is_resolver, name_mask, name_seed, name_set, name_set_of, set_mask,
+    Names, has_names, is_resolver, name_mask, name_seed, name_set, name_set_of, set_mask, walk,
 };
 pub use repeat::Mark;
 pub use tables::{Pages, Tables};

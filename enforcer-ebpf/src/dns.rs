@@ -46,12 +46,25 @@ const ANSWER_NS: u64 = 30_000_000_000;
 /// Messages of one TCP segment that are read.
 const SEGMENT_MESSAGES: u32 = 4;
 
+/// Whether answers are read. The loader clears it where no policy has names (`kernel::Build`): the
+/// verifier then walks none of this, which is most of its work.
+#[unsafe(no_mangle)]
+static READ_NAMES: u8 = 1;
+
+/// See [`READ_NAMES`].
+#[inline(always)]
+pub fn reads_names() -> bool {
+    // SAFETY: it is a plain byte. Volatile, because the loader may have set it.
+    unsafe { (&raw const READ_NAMES).read_volatile() != 0 }
+}
+
 /// Marks a socket that is about to ask a resolver of its workload. Only connect and sendmsg hooks
 /// know the network namespace on all kernels.
 #[inline(always)]
 pub fn ask(ctx: &SockAddrContext, flow: &Flow, decision: &Decision) {
-    let asks =
-        flow.ports == Ports::is(PORT) && (flow.proto == Proto::UDP || flow.proto == Proto::TCP);
+    let asks = reads_names()
+        && flow.ports == Ports::is(PORT)
+        && (flow.proto == Proto::UDP || flow.proto == Proto::TCP);
     if asks && decision.verdict == Verdict::Allow && decision.reason != Reason::Untagged {
         mark(ctx, flow);
     }
@@ -85,7 +98,8 @@ fn judged_class<C: Context>(ctx: &C, flow: &Flow) -> Option<ClassId> {
 /// Remembers the questions of a packet that passes.
 #[inline(always)]
 pub fn send(ctx: &SkBuffContext, packet: &Packet, decision: &Decision) {
-    if packet.ports == Ports::is(PORT)
+    if reads_names()
+        && packet.ports == Ports::is(PORT)
         && decision.verdict == Verdict::Allow
         && decision.reason != Reason::Untagged
     {
@@ -96,7 +110,7 @@ pub fn send(ctx: &SkBuffContext, packet: &Packet, decision: &Decision) {
 /// Whether a workload sends as if it were one of its resolvers.
 #[inline(always)]
 pub fn is_forged(ctx: &SkBuffContext, packet: &Packet) -> bool {
-    packet.source == PORT && has_source_of_resolver(ctx, &packet.flow(ctx))
+    reads_names() && packet.source == PORT && has_source_of_resolver(ctx, &packet.flow(ctx))
 }
 
 #[inline(never)]
@@ -113,6 +127,9 @@ fn has_source_of_resolver(ctx: &SkBuffContext, flow: &Flow) -> bool {
 /// `socket` is the full socket of the context.
 #[inline(always)]
 pub unsafe fn receive(ctx: &SkBuffContext, socket: *mut bpf_sock) {
+    if !reads_names() {
+        return;
+    }
     // SAFETY: the verifier checks every read of the socket.
     unsafe {
         let remote = u16::from_be((*socket).dst_port);

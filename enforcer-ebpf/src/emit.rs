@@ -4,14 +4,14 @@ use core::arch::asm;
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use enforcer_common::{
-    abi::{Counter, FlowCount, FlowKey, Port, RuleId},
+    abi::{Counter, FlowCount, FlowKey, Hook, Port, Proto, RuleId},
     opaque::opaque,
     verdict::{Decision, Flow, Reason, Verdict},
 };
 
 use crate::{
     flow::Context,
-    maps::{COUNTED_RULES, COUNTERS, DECISIONS, EVENTS, FLOWS},
+    maps::{COUNTED_RULES, COUNTERS, DECISIONS, EVENTS, FLOWS, FlowMap, RECORDED},
     tables::{generation, now_ns},
 };
 
@@ -21,18 +21,83 @@ pub fn report<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     #[cfg(feature = "trace")]
     crate::trace::log(flow, decision);
     match decision.reason {
-        Reason::Rule => count_rule(decision),
+        Reason::Rule => {
+            count_rule(decision);
+            if decision.verdict == Verdict::Allow && !decision.would_deny {
+                record(ctx, flow, decision);
+            }
+        }
         Reason::Fault(fault) => count(fault.counter()),
         Reason::Untagged => count(Counter::Untagged as u32),
         Reason::Reply => count(Counter::Replies as u32),
-        Reason::Released | Reason::Loopback | Reason::Housekeeping => {
+        Reason::Released => {
             count(Counter::Passed as u32);
+            record(ctx, flow, decision);
         }
+        Reason::Loopback | Reason::Housekeeping => count(Counter::Passed as u32),
         Reason::Unknown => count(Counter::Unknown as u32),
         Reason::Isolated => count(Counter::Isolated as u32),
     }
     if decision.verdict == Verdict::Deny || decision.would_deny {
         report_refusal(ctx, flow, decision);
+    }
+}
+
+/// Whether flows that pass are recorded too. The loader sets it before the programs are verified
+/// (`kernel::Build`), and the kernel removes what a constant makes unreachable.
+#[unsafe(no_mangle)]
+static RECORD_FLOWS: u8 = 0;
+
+#[inline(always)]
+fn record_flows() -> bool {
+    // SAFETY: it is a plain byte. Volatile, because the loader may have set it.
+    unsafe { (&raw const RECORD_FLOWS).read_volatile() != 0 }
+}
+
+/// Counts what a policy allowed, or no policy judged. A flow begins at a socket hook, so that its
+/// packets cost nothing more; raw sockets and ICMP have no such beginning.
+#[inline(always)]
+fn record<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
+    if record_flows() && (flow.hook != Hook::Egress || !has_beginning(flow)) {
+        count_passed(ctx, &key_of(flow, decision));
+    }
+}
+
+/// Whether each packet of a flow is recorded, and must be seen for that.
+#[inline(always)]
+pub fn records_packets(flow: &Flow) -> bool {
+    !has_beginning(flow) && record_flows()
+}
+
+#[inline(always)]
+fn has_beginning(flow: &Flow) -> bool {
+    matches!(flow.proto, Proto::TCP | Proto::UDP)
+}
+
+/// Out of line as [`report_refusal`].
+#[inline(never)]
+fn count_passed<C: Context>(ctx: &C, key: &FlowKey) {
+    let now = now_ns();
+    if again(&RECORDED, ctx, key, now) {
+        return;
+    }
+    let inserted = begin(&RECORDED, ctx, key, now);
+    // Either another CPU was first, or there is no room.
+    if !inserted && !again(&RECORDED, ctx, key, now) {
+        count(Counter::LostRecordsFull as u32);
+    }
+}
+
+#[inline(always)]
+fn key_of(flow: &Flow, decision: &Decision) -> FlowKey {
+    FlowKey {
+        cgroup: flow.subject,
+        dst: flow.dst,
+        port: flow.ports.port_or_zero(),
+        proto: flow.proto,
+        verdict: decision.verdict as u8 | if decision.would_deny { 0x80 } else { 0 },
+        rule: decision.rule,
+        generation: decision.generation,
     }
 }
 
@@ -67,33 +132,14 @@ fn count_rule(decision: &Decision) {
 /// Out of line, so that the way of what passes stays short.
 #[inline(never)]
 fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
-    let key = FlowKey {
-        cgroup: flow.subject,
-        dst: flow.dst,
-        port: flow.ports.port_or_zero(),
-        proto: flow.proto,
-        verdict: decision.verdict as u8 | if decision.would_deny { 0x80 } else { 0 },
-        rule: decision.rule,
-        generation: decision.generation,
-    };
+    let key = key_of(flow, decision);
     let now = now_ns();
-    if again(ctx, &key, now) {
+    if again(&FLOWS, ctx, &key, now) {
         return;
     }
-    let first = FlowCount {
-        count: 1,
-        bytes: ctx.bytes(),
-        first_ns: now,
-        last_ns: now,
-    };
-    #[expect(
-        clippy::needless_borrows_for_generic_args,
-        reason = "a value would be copied, and the stack has 512 bytes for all calls together"
-    )]
-    let inserted = FLOWS.insert(&key, &first, BPF_NOEXIST.into());
-    if inserted.is_err() {
+    if !begin(&FLOWS, ctx, &key, now) {
         // Either another CPU was first, or there is no room.
-        if again(ctx, &key, now) {
+        if again(&FLOWS, ctx, &key, now) {
             return;
         }
         count(Counter::LostFlowsFull as u32);
@@ -101,10 +147,23 @@ fn report_refusal<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     emit(ctx, flow, decision, key, now);
 }
 
+/// Remembers a flow; `false` when another CPU did, or there is no room.
+#[inline(always)]
+fn begin<C: Context>(flows: &FlowMap, ctx: &C, key: &FlowKey, now: u64) -> bool {
+    let first = FlowCount {
+        count: 1,
+        bytes: ctx.bytes(),
+        first_ns: now,
+        last_ns: now,
+    };
+    // References: a value would be copied, and the stack has 512 bytes for all calls together.
+    flows.insert(key, &first, BPF_NOEXIST.into()).is_ok()
+}
+
 /// Counts a repeat of a known flow.
 #[inline(always)]
-fn again<C: Context>(ctx: &C, key: &FlowKey, now: u64) -> bool {
-    let Some(flow) = FLOWS.get_ptr_mut(key) else {
+fn again<C: Context>(flows: &FlowMap, ctx: &C, key: &FlowKey, now: u64) -> bool {
+    let Some(flow) = flows.get_ptr_mut(key) else {
         return false;
     };
     // SAFETY: the element stays valid for this run of the program; other CPUs write it too, each

@@ -148,7 +148,9 @@ fn socket_action(decision: Decision) -> i32 {
 fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
-    repeats::remember(mark, &decision);
+    if !emit::records_packets(flow) {
+        repeats::remember(mark, &decision);
+    }
     emit::report(ctx, flow, &decision);
     decision
 }

@@ -46,10 +46,18 @@ pub const ALLOWED_SLOTS: u32 = 1 << 14;
 #[btf_map]
 pub static ALLOWED: Array<u64, { ALLOWED_SLOTS as usize }> = Array::new();
 
+/// Flows with their counts: 112 bytes each with overhead, allocated on use.
+pub type FlowMap = HashMap<FlowKey, FlowCount, 65536, { BPF_F_NO_PREALLOC as usize }>;
+
 /// Refused traffic, counted where it happens. Written here; read and emptied by the daemon.
 #[btf_map]
-pub static FLOWS: HashMap<FlowKey, FlowCount, 65536, { BPF_F_NO_PREALLOC as usize }> =
-    HashMap::new();
+pub static FLOWS: FlowMap = HashMap::new();
+
+/// Traffic that passed, of its own so that it never takes the room of refusals. Written here where
+/// flows are recorded; read and emptied by the daemon. The loader leaves it one entry where they
+/// are not.
+#[btf_map]
+pub static RECORDED: FlowMap = HashMap::new();
 
 /// First refusals. 1 MiB holds 10,000 of them.
 #[btf_map]

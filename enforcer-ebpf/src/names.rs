@@ -17,6 +17,7 @@ use enforcer_common::{
 };
 
 use crate::{
+    dns::reads_names,
     flow::Context,
     maps::{PEERS, Peer, RESOLVED},
     tables::{generation, name_set, now_ns, set_mask, workload},
@@ -34,6 +35,9 @@ const SENT: u64 = 1 << 16;
 /// What holds of the flow's destination, or [`UNREADABLE`].
 #[inline(always)]
 pub fn of<C: Context>(ctx: &C, flow: &Flow, class: ClassId) -> u64 {
+    if !reads_names() {
+        return UNREADABLE;
+    }
     let mask = ctx.peer_mask(flow, class);
     if mask != 0 {
         return mask;

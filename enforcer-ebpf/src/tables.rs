@@ -9,7 +9,7 @@ use enforcer_common::{
     names::Seed,
     verdict::{
         Fault, Flow, Judgement, Names, Pages, Tables, is_resolver, judge, name_seed,
-        name_set as find_set, set_mask as find_mask,
+        name_set as find_set, set_mask as find_mask, walk,
     },
 };
 
@@ -31,6 +31,25 @@ impl Pages for ImageInForce {
     fn page(&self, number: u32) -> Option<&Page> {
         self.0?.get(number)
     }
+
+    #[inline(always)]
+    fn follow(&self, first: u32, names: Names) -> u32 {
+        let (mask, image) = names.words();
+        follow_chain(u64::from(first), mask, image) as u32
+    }
+}
+
+/// The shared [`walk`], a global function as [`judge_flow`] is. It reads the image's pointer anew;
+/// should that be another image by now, the names are not of it, and the flow is judged again.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn follow_chain(first: u64, mask: u64, names_image: u32) -> u64 {
+    let image = ImageInForce(IMAGE.get(0));
+    u64::from(walk(
+        &image,
+        first as u32,
+        Names::from_words(mask, names_image),
+    ))
 }
 
 /// The shared [`judge`], out of line: a global function takes and returns plain numbers, and the

@@ -7,6 +7,8 @@ mod doctor;
 #[cfg(feature = "kernel")]
 mod exec;
 mod explain;
+#[cfg(feature = "kernel")]
+pub mod flows;
 pub mod geo;
 #[cfg(feature = "kernel")]
 mod isolate;
@@ -15,6 +17,8 @@ pub mod policy;
 mod run;
 #[cfg(feature = "kernel")]
 mod status;
+#[cfg(feature = "kernel")]
+pub mod watch;
 
 use std::{env, process::ExitCode};
 
@@ -61,6 +65,12 @@ enum Verb {
     /// End the isolation of a workload before its time
     #[cfg(feature = "kernel")]
     Release(isolate::ReleaseArgs),
+    /// List who went where, and what became of it
+    #[cfg(feature = "kernel")]
+    Flows(flows::FlowsArgs),
+    /// Show what is refused as it happens
+    #[cfg(feature = "kernel")]
+    Watch(watch::WatchArgs),
     /// Say whether this machine can enforce, and what is missing
     #[cfg(feature = "kernel")]
     Doctor(doctor::DoctorArgs),
@@ -82,6 +92,8 @@ enum GeoVerb {
     Lookup(geo::LookupArgs),
     /// Say which databases are in use, how old they are, and under which licence
     Info(geo::InfoArgs),
+    /// Say what another database would change, addresses and verdicts
+    Diff(geo::DiffArgs),
 }
 
 /// Runs the command line.
@@ -146,6 +158,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Geo(args) => match &args.verb {
             GeoVerb::Lookup(args) => geo::lookup(args).map(done),
             GeoVerb::Info(args) => geo::info(args).map(done),
+            GeoVerb::Diff(args) => geo::diff(args),
         },
         #[cfg(feature = "kernel")]
         Verb::Status(args) => status::status(args, &cli.instance),
@@ -155,6 +168,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Verb::Isolate(args) => isolate::isolate(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Release(args) => isolate::release(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Flows(args) => flows::run(args, &cli.instance),
+        #[cfg(feature = "kernel")]
+        Verb::Watch(args) => watch::run(args, &cli.instance),
         #[cfg(feature = "kernel")]
         Verb::Doctor(args) => doctor::run(args),
         #[cfg(feature = "kernel")]

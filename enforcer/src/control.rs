@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /v1/status` | | [`Status`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |
+//! | `GET /v1/flows` | | [`FlowList`] |
+//! | `GET /v1/events` | | events as they happen, one JSON object a line, until the caller hangs up |
 //! | `POST /v1/detach` | | [`Detached`], or 422 and a [`Problem`] |
 //! | `GET /v1/policies` | | an array of [`PolicyEntry`] |
 //! | `POST /v1/policies` | [`PushRequest`] | [`Pushed`], or 422 and a [`Problem`] |
@@ -24,10 +26,10 @@ use std::path::PathBuf;
 
 pub use messages::{
     Attached, Author, Change, Coverage, DatabaseAnswer, DatabaseStatus, DecisionStatus, Detached,
-    DeviceCoverage, DocumentChange, Effect, ExplainRequest, Explanation, IsolateRequest, Isolation,
-    Labelled, MapStatus, PolicyEntry, PolicyFile, PolicyStatus, PolicyText, Problem, PushRequest,
-    Pushed, ReleaseRequest, Reloaded, Revision, RollbackRequest, Side, SinkHealth, Status,
-    Workload,
+    DeviceCoverage, DocumentChange, Effect, ExplainRequest, Explanation, FlowList, FlowRecord,
+    IsolateRequest, Isolation, Labelled, MapStatus, PolicyEntry, PolicyFile, PolicyStatus,
+    PolicyText, Problem, PushRequest, Pushed, ReleaseRequest, Reloaded, Revision, RollbackRequest,
+    Side, SinkHealth, Status, TableStatus, Workload,
 };
 
 /// Where the socket of an instance is.

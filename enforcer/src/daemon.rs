@@ -14,9 +14,17 @@ mod exceptions;
 pub mod exec;
 pub mod explain;
 #[cfg(feature = "kernel")]
+pub mod flows;
+#[cfg(feature = "kernel")]
 mod interfaces;
 #[cfg(feature = "kernel")]
 pub mod isolations;
+#[cfg(feature = "kernel")]
+mod ledger;
+#[cfg(feature = "kernel")]
+mod live;
+#[cfg(feature = "kernel")]
+pub mod metrics;
 #[cfg(feature = "kernel")]
 pub mod node;
 #[cfg(feature = "kernel")]
@@ -34,6 +42,7 @@ pub mod run;
 mod seed;
 #[cfg(feature = "kernel")]
 pub mod settings;
+pub mod simulate;
 #[cfg(feature = "kernel")]
 mod state_file;
 #[cfg(feature = "kernel")]

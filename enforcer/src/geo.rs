@@ -3,6 +3,7 @@
 mod attribution;
 pub mod builtin;
 mod database;
+pub mod diff;
 mod error;
 mod location;
 mod mmdb;

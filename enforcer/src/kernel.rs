@@ -9,6 +9,7 @@ mod counters;
 mod devices;
 mod epoch;
 mod error;
+mod fill;
 mod interfaces;
 mod object;
 #[cfg(feature = "parity")]
@@ -25,7 +26,7 @@ mod traces;
 use std::path::Path;
 
 use enforcer_common::{
-    abi::{CgroupId, Holder, Stance, Tag},
+    abi::{CgroupId, Holder, Stance, Tag, names},
     names::{NameKey, Seed},
 };
 
@@ -34,6 +35,7 @@ pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
 pub use devices::{AttachedDevice, DEVICE_HOOKS, Interface};
 pub use error::KernelError;
+pub use fill::TableFill;
 pub use interfaces::Interfaces;
 pub use object::{Loading, Object, ProgramReport};
 #[cfg(feature = "parity")]
@@ -62,6 +64,7 @@ pub struct Enforcement {
     devices: DeviceMap,
     epoch: EpochSlot,
     flows: Flows,
+    recorded: Flows,
     resolved: ResolvedNames,
     maps: Maps,
     adopted: bool,
@@ -94,7 +97,8 @@ impl Enforcement {
         let tags = Tags::new(&mut maps)?;
         let devices = DeviceMap::new(&mut maps)?;
         let epoch = EpochSlot::new(&mut maps)?;
-        let flows = Flows::new(&mut maps)?;
+        let flows = Flows::new(&mut maps, names::FLOWS)?;
+        let recorded = Flows::new(&mut maps, names::RECORDED)?;
         let resolved = ResolvedNames::new(&mut maps)?;
         Ok(Self {
             dir,
@@ -103,6 +107,7 @@ impl Enforcement {
             devices,
             epoch,
             flows,
+            recorded,
             resolved,
             maps,
             adopted,
@@ -303,12 +308,26 @@ impl Enforcement {
         &mut self.flows
     }
 
+    /// The same of flows that passed: empty unless they are recorded ([`Build::Recording`]).
+    #[must_use]
+    pub fn recorded(&mut self) -> &mut Flows {
+        &mut self.recorded
+    }
+
     /// Counters of the programs.
     ///
     /// # Errors
     /// A map cannot be read.
     pub fn counters(&self) -> Result<KernelCounters, KernelError> {
         KernelCounters::read(&self.dir)
+    }
+
+    /// How full the tables are.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn fill(&self) -> Result<Vec<TableFill>, KernelError> {
+        TableFill::read(&self.maps)
     }
 
     /// Kernel memory of each map.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write, net::IpAddr};
 
 use enforcer::{
     declared,
-    policy::{Cidr, Code, Diagnostic, Loaded, Position, load_with_flows_at},
+    policy::{Cidr, Code, Diagnostic, Loaded, Minute, Position, load_with_flows_at},
 };
 use enforcer_common::{
     abi::{Addr, CgroupId, Hook, Port, Ports, Proto},
@@ -37,6 +37,9 @@ fn addresses(cidr: Cidr) -> Vec<Addr> {
     all.map(|one| Addr::from_v6(one.to_be_bytes())).collect()
 }
 
+/// When the built-in documents hold that are read beside the flow: in 2026.
+const WRITTEN: Minute = Minute(29_500_000);
+
 /// The flow as a file, and read from it; beside the policies of the case, which all select `exec`.
 fn declare(case: &Case, network: Cidr, ports: (u16, u16), host: Option<&str>) -> Loaded {
     let mut text = String::from(
@@ -52,7 +55,7 @@ fn declare(case: &Case, network: Cidr, ports: (u16, u16), host: Option<&str>) ->
     .expect("strings grow");
     let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
     std::fs::write(file.path(), text).expect("written");
-    let loaded = load_with_flows_at(&[], &[file.path().into()], Case::NOW);
+    let loaded = load_with_flows_at(&[], &[file.path().into()], WRITTEN);
     let mut loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     loaded.policies.clone_from(&case.policies);
     loaded
@@ -150,7 +153,7 @@ fn places_of_refusals_are_those_of_the_rules() {
     let text = "apiVersion: enforcer.dev/v1alpha1\nkind: DataFlow\nmetadata: {name: f}\nspec:\n  owner: me\n  \
         purpose: test\n  dataCategories: [x]\n  from: {exec: true}\n  to: [{addresses: [192.0.0.0/22], ports: [1/tcp]}]\n";
     std::fs::write(&flow, text).expect("written");
-    let loaded = load_with_flows_at(std::slice::from_ref(&policy), &[flow], Case::NOW);
+    let loaded = load_with_flows_at(std::slice::from_ref(&policy), &[flow], WRITTEN);
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let geo = enforcer_tests::cases::geo(enforcer::geo::Agreement::All);
     let found = declared::findings(&loaded, &geo, Case::NOW).expect("it fits");

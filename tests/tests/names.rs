@@ -184,6 +184,9 @@ fn hostile(world: &World) -> thread::JoinHandle<()> {
         |address: Ipv4Addr, port| Peer::udp_at(world, (address, port).into()).expect("a socket");
     let (socket, port) = (at(HOSTILE, 53), at(HOSTILE, 54));
     let elsewhere = at(Ipv4Addr::new(52, 0, 0, 55), 53);
+    // Longer than a client waits for all the answers that it does not believe.
+    let patience = Duration::from_secs(120);
+    socket.set_read_timeout(Some(patience)).expect("a timeout");
     thread::spawn(move || {
         let mut buffer = [0; 512];
         // Ends with the silence after the test.

@@ -33,11 +33,17 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     let toolchain = setup::run()?;
     setup::for_bench()?;
-    build::release(&toolchain)?;
+    let enforcer = build::release(&toolchain)?;
     cmd::say("build", "the bench");
     let mut build = cmd::cargo(&["build", "--release", "--package", "enforcer-bench"]);
     cmd::run(toolchain.apply(&mut build))?;
     let target = build::target_directory()?;
     let mut bench = cmd::at_root(target.join("release/enforcer-bench"));
-    cmd::run(bench.args(verb).arg("--target").arg(target))
+    cmd::run(
+        bench
+            .args(verb)
+            .arg("--target")
+            .arg(target)
+            .env("ENFORCER_BIN", enforcer),
+    )
 }

@@ -3,6 +3,7 @@
 mod families;
 mod kernel_programs;
 mod licences;
+mod sigma;
 mod size;
 mod words;
 
@@ -34,6 +35,7 @@ enum Step {
     Size,
     Words,
     Licences,
+    Sigma,
     Clippy,
     ClippyBpf,
     Docs,
@@ -55,6 +57,7 @@ impl Step {
             Self::Size => "a file is short enough to be read at once",
             Self::Words => "the text holds for every reader on every machine",
             Self::Licences => "what is linked in may be shipped (deny.toml)",
+            Self::Sigma => "detection rules are what backends take",
             Self::Clippy => "no warnings in userspace, with and without the kernel part",
             Self::ClippyBpf => "no warnings in the kernel programs",
             Self::Docs => "every link in the documentation leads somewhere",
@@ -70,6 +73,7 @@ impl Step {
             Self::Size => report(size::findings(&tree::rust_files()?)),
             Self::Words => report(words::findings(&tree::files()?)?),
             Self::Licences => licences::check(),
+            Self::Sigma => sigma::check(),
             Self::Clippy => clippy(toolchain),
             Self::ClippyBpf => clippy_bpf(),
             Self::Docs => docs(toolchain),

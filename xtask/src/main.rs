@@ -8,6 +8,7 @@ mod cmd;
 mod demo;
 mod fuzz;
 mod geo;
+mod screenshots;
 mod setup;
 mod test;
 mod tree;
@@ -35,6 +36,8 @@ enum Verb {
     Bench(bench::Args),
     /// Read messages as the kernel programs do, beside an implementation by others
     Fuzz(fuzz::Args),
+    /// Draw the pictures of the documentation
+    Screenshots,
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Demo => demo::run(),
         Verb::Bench(args) => bench::run(args),
         Verb::Fuzz(args) => fuzz::run(&args),
+        Verb::Screenshots => screenshots::run(),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {

@@ -20,6 +20,8 @@ pub enum Counter {
     LostFlowsFull = 6,
     /// Marks and code points that a socket did not take. Its flow passed all the same.
     SocketTagFailed = 7,
+    /// Flows that passed and found no room in `RECORDED`.
+    LostRecordsFull = 15,
     /// First fault; see [`Fault`](crate::verdict::Fault). One counter each from here on.
     FaultBase = 16,
     /// First of what became of DNS messages; see [`DnsCount`]. One counter each from here on.
@@ -38,13 +40,20 @@ pub enum LossCause {
     RingFull,
     /// The flow table was full.
     FlowsFull,
+    /// The table of recorded flows was full.
+    RecordsFull,
 }
 
 impl LossCause {
     /// Every cause with its counter and label.
-    pub const ALL: [(Self, Counter, &'static str); 2] = [
+    pub const ALL: [(Self, Counter, &'static str); 3] = [
         (Self::RingFull, Counter::LostRingFull, "ring_full"),
         (Self::FlowsFull, Counter::LostFlowsFull, "flow_table_full"),
+        (
+            Self::RecordsFull,
+            Counter::LostRecordsFull,
+            "record_table_full",
+        ),
     ];
 }
 

@@ -1,11 +1,7 @@
 //! Class, destination, protocol and port to outcome: steps 5 and 6 of [`decide`](super::decide).
 
 use super::{
-    decision::Fault,
-    locate::locate,
-    names::{Names, walk},
-    search::last_double_at_most,
-    tables::Pages,
+    decision::Fault, locate::locate, names::Names, search::last_double_at_most, tables::Pages,
 };
 use crate::abi::{
     Addr, ClassEntry, ClassId, EmbeddedV4, Family, ImageHeader, MatrixEntry, Nat64Prefix, Outcome,
@@ -176,8 +172,9 @@ fn judge_address<P: Pages>(
             return word;
         }
     }
-    match names.of_image(header) {
-        Ok(mask) => walk(pages, word, mask),
-        Err(fault) => fault as u32,
+    if names.are_of(header) {
+        pages.follow(word, names)
+    } else {
+        Fault::NoNames as u32
     }
 }

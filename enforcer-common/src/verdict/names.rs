@@ -54,14 +54,10 @@ impl Names {
         }
     }
 
-    /// The mask, if this image numbers its conditions.
+    /// Whether they are of the image with this header.
     #[inline(always)]
-    pub(super) fn of_image(self, header: &Page) -> Result<NameMask, Fault> {
-        if self.image == u32::from(header.word(ImageHeader::GENERATION) as u16) {
-            Ok(self.mask)
-        } else {
-            Err(Fault::NoNames)
-        }
+    pub(super) fn are_of(self, header: &Page) -> bool {
+        self.image == u32::from(header.word(ImageHeader::GENERATION) as u16)
     }
 }
 
@@ -176,9 +172,16 @@ pub fn set_mask<P: Pages>(pages: &P, class: ClassId, set: NameSet) -> Result<Nam
     Ok(NameMask(page.double(cell as u16 & 0x7fff)))
 }
 
-/// Follows a chain to its end: the word of an outcome, or a fault's number.
+/// Follows a chain to its end: the word of an outcome, or a fault's number;
+/// [`Fault::NoNames`] when the names are of another image.
 #[inline(always)]
-pub(super) fn walk<P: Pages>(pages: &P, first: u32, mask: NameMask) -> u32 {
+#[must_use]
+pub fn walk<P: Pages>(pages: &P, first: u32, names: Names) -> u32 {
+    match pages.page(0) {
+        Some(header) if names.are_of(header) => {}
+        Some(_) => return Fault::NoNames as u32,
+        None => return Fault::NoImage as u32,
+    }
     let mut word = first;
     for _ in 0..CHAIN_STEPS {
         if Outcome::is_outcome(word) {
@@ -192,7 +195,7 @@ pub(super) fn walk<P: Pages>(pages: &P, first: u32, mask: NameMask) -> u32 {
             return Fault::NoPage as u32;
         };
         let ways = page.double(chain.offset.wrapping_add(1));
-        let holds = page.double(chain.offset) & mask.0 != 0;
+        let holds = page.double(chain.offset) & names.mask.0 != 0;
         word = if holds {
             (ways >> 32) as u32
         } else {

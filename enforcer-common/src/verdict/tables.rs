@@ -1,10 +1,24 @@
-use super::{Flow, judge::Judgement, names::Names};
+use super::{
+    Flow,
+    judge::Judgement,
+    names::{Names, walk},
+};
 use crate::abi::{Addr, ClassId, Page, Tag};
 
 /// One image.
 pub trait Pages {
     /// A page of the image. All pages of one decision come from one image.
     fn page(&self, number: u32) -> Option<&Page>;
+
+    /// Follows a chain with the names of this image, [`walk`](super::walk). The kernel does it out of
+    /// line, for its verifier.
+    #[inline(always)]
+    fn follow(&self, first: u32, names: Names) -> u32
+    where
+        Self: Sized,
+    {
+        walk(self, first, names)
+    }
 }
 
 /// Everything a verdict may ask. The kernel answers from maps, userspace from memory.

@@ -39,7 +39,6 @@ pub(super) struct ExecArgs {
 }
 
 pub(super) fn run(args: &ExecArgs, instance: &str) -> anyhow::Result<ExitCode> {
-    let programs = Loading::start(Build::Plain);
     let loaded = if args.policy.is_empty() {
         policy::load_default()
     } else {
@@ -53,6 +52,12 @@ pub(super) fn run(args: &ExecArgs, instance: &str) -> anyhow::Result<ExitCode> {
         }
     };
     let mut policies = loaded.policies;
+    let has_names = policies.iter().any(|policy| policy.dns.is_some());
+    let programs = Loading::start(if has_names {
+        Build::Plain
+    } else {
+        Build::Nameless
+    });
     if args.audit {
         for policy in &mut policies {
             policy.mode = Mode::Audit;

@@ -1,5 +1,6 @@
 //! `enforcer geo`: what the databases say.
 
+mod diff;
 mod info;
 mod lookup;
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::geo::{Agreement, DatabaseInfo, GeoError, GeoSet};
 
+pub use diff::{DiffArgs, diff};
 pub use info::{InfoArgs, info};
 pub use lookup::{LookupArgs, lookup};
 

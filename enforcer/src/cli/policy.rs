@@ -3,15 +3,17 @@
 mod check;
 #[cfg(feature = "kernel")]
 mod daemon;
+mod simulate;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
-use check::color;
+pub(super) use check::color;
 pub use check::{CheckArgs, Format, check};
 use clap::{Args, Subcommand};
+pub use simulate::{SimulateArgs, simulate};
 
 use crate::policy::{Diagnostics, SCHEMA};
 
@@ -26,6 +28,8 @@ pub struct PolicyArgs {
 enum PolicyVerb {
     /// Check policies, regions and declared flows without applying them
     Check(CheckArgs),
+    /// Say which recorded flows would end otherwise under other policies
+    Simulate(SimulateArgs),
     /// Put policies into force through the daemon, all or none of them
     #[cfg(feature = "kernel")]
     Push(daemon::PushArgs),
@@ -71,6 +75,7 @@ pub fn rendered(diagnostics: &Diagnostics) -> String {
 pub fn run(args: &PolicyArgs, instance: &str) -> anyhow::Result<ExitCode> {
     match &args.verb {
         PolicyVerb::Check(args) => check(args),
+        PolicyVerb::Simulate(args) => simulate(args),
         #[cfg(feature = "kernel")]
         PolicyVerb::Push(args) => daemon::push(args, instance),
         #[cfg(feature = "kernel")]

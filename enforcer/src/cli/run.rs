@@ -1,6 +1,7 @@
 //! `enforcer run`.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -8,7 +9,7 @@ use std::{
 use crate::{
     daemon::{
         run::run as run_daemon,
-        settings::{AgreementName, Settings, Unknown},
+        settings::{AgreementName, Keep, Settings, Unknown},
     },
     kernel::Build,
 };
@@ -55,10 +56,25 @@ pub(super) struct RunArgs {
     /// Where events wait for sinks that do not take them [default: /var/lib/enforcer/INSTANCE]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Record flows that pass as well as those that are refused, for `enforcer flows` and `enforcer
+    /// policy simulate`. Each connect and each send of an unconnected socket costs a little more
+    #[arg(long)]
+    record_flows: bool,
+    /// How long a flow is kept after it was last seen, such as 90m, 24h or 7d [default: 24h]
+    #[arg(long, value_name = "TIME")]
+    keep_flows: Option<Keep>,
+    /// Serve Prometheus metrics on this address, at /metrics
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:9464"
+    )]
+    metrics: Option<SocketAddr>,
     /// Write every decision of the kernel programs to standard error. For debugging: it is slow, and
     /// under load lines are lost. Programs that trace take the place of the plain ones without a gap,
     /// and stay until `run` is started without this
-    #[arg(long)]
+    #[arg(long, conflicts_with = "record_flows")]
     trace_kernel: bool,
 }
 
@@ -75,6 +91,12 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.agreement = args.agreement.or(settings.agreement);
     settings.cri_socket = args.cri_socket.clone().or(settings.cri_socket);
     settings.unknown = args.unknown.or(settings.unknown);
+    settings.record_flows |= args.record_flows;
+    settings.keep_flows = args.keep_flows.or(settings.keep_flows);
+    settings.metrics = args.metrics.or(settings.metrics);
+    if settings.record_flows {
+        settings.programs = Build::Recording;
+    }
     if args.trace_kernel {
         settings.programs = Build::Traced;
     }

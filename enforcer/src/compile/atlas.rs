@@ -11,8 +11,8 @@ use super::{
 
 /// Ranges of addresses that no policy tells apart.
 pub struct Atlas {
-    v4: Flat<u32, Atom>,
-    v6: Flat<u128, Atom>,
+    pub(super) v4: Flat<u32, Atom>,
+    pub(super) v6: Flat<u128, Atom>,
 }
 
 impl Atlas {

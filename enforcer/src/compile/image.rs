@@ -48,6 +48,11 @@ impl Image {
         }
     }
 
+    /// How many kinds of addresses an image holds.
+    pub const MOST_ATOMS: usize = super::partition::Partition::MOST_ATOMS;
+    /// How many pages an image holds.
+    pub const MOST_PAGES: usize = super::pages::Arena::MOST_PAGES;
+
     /// The minute from which on the same policies mean something else: an agreement that they
     /// require ends. Whoever runs longer compiles again then.
     #[must_use]

@@ -41,7 +41,7 @@ pub struct AddressUsage {
 
 impl<'a> Partition<'a> {
     /// One number is not an atom ([`Atom::SPLIT`]).
-    const MOST_ATOMS: usize = Atom::SPLIT.0 as usize;
+    pub(super) const MOST_ATOMS: usize = Atom::SPLIT.0 as usize;
 
     pub(super) fn of(
         input: &Input<'_>,

@@ -1,10 +1,12 @@
 //! What is said. Fields are only ever added.
 
+mod flows;
 mod isolation;
 mod policies;
 
 use std::path::PathBuf;
 
+pub use flows::{FlowList, FlowRecord};
 use serde::{Deserialize, Serialize};
 
 pub use isolation::{IsolateRequest, Isolation, ReleaseRequest};
@@ -47,6 +49,12 @@ pub struct Status {
     pub memory_bytes: u64,
     /// Each table.
     pub maps: Vec<MapStatus>,
+    /// How full the tables are that fill with use, and what the image in force takes of its limits.
+    #[serde(default)]
+    pub tables: Vec<TableStatus>,
+    /// Seconds from the start of the last change of policies or databases until it was in force.
+    #[serde(default)]
+    pub apply_seconds: Option<f64>,
     /// What the kernel programs counted.
     pub counters: Vec<Labelled>,
     /// Faults of the kernel programs by reason.
@@ -75,6 +83,9 @@ pub struct PolicyStatus {
 pub struct DatabaseStatus {
     /// Its name.
     pub name: String,
+    /// When it was built, seconds since 1970.
+    #[serde(default)]
+    pub built: i64,
     /// Days since it was built.
     pub age_days: u64,
 }
@@ -132,6 +143,31 @@ pub enum Coverage {
     Damaged,
 }
 
+impl Coverage {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Covered,
+        Self::Unselected,
+        Self::RootHold,
+        Self::RootDeny,
+        Self::RootAllow,
+        Self::Damaged,
+    ];
+
+    /// As in JSON and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Covered => "covered",
+            Self::Unselected => "unselected",
+            Self::RootHold => "root-hold",
+            Self::RootDeny => "root-deny",
+            Self::RootAllow => "root-allow",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
 /// A cgroup with hooks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attached {
@@ -154,6 +190,17 @@ pub struct MapStatus {
     pub capacity: u32,
 }
 
+/// How full a table is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableStatus {
+    /// Its name.
+    pub name: String,
+    /// Entries it has.
+    pub entries: u64,
+    /// Entries it can hold.
+    pub capacity: u64,
+}
+
 /// A number with a name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Labelled {
@@ -170,6 +217,9 @@ pub struct DecisionStatus {
     pub policy: String,
     /// The rule.
     pub rule: String,
+    /// `enforce` or `audit`; `unknown` for a rule of an earlier image.
+    #[serde(default)]
+    pub mode: String,
     /// Flows let through.
     pub allowed: u64,
     /// Flows refused.

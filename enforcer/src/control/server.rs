@@ -4,6 +4,7 @@ mod caller;
 mod calls;
 
 use std::{
+    convert::Infallible,
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -12,8 +13,9 @@ use std::{
 
 use axum::{
     Extension, Json, Router,
+    body::{Body, Bytes},
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -21,13 +23,17 @@ use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::Tower
 use serde::Serialize;
 use tokio::{
     net::{UnixListener, unix::UCred},
-    sync::{mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot},
+};
+use tokio_stream::{
+    StreamExt as _,
+    wrappers::{BroadcastStream, errors::BroadcastStreamRecvError},
 };
 
 pub use caller::this_process;
 pub use calls::{IsolationCall, PolicyCall};
 
-use super::{Detached, ExplainRequest, Explanation, Problem, Reloaded, Status};
+use super::{Detached, ExplainRequest, Explanation, FlowList, Problem, Reloaded, Status};
 
 /// How long callers have to read their answers when the daemon ends.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -36,6 +42,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub enum Request {
     /// How it stands.
     Status(oneshot::Sender<Status>),
+    /// Who went where.
+    Flows(oneshot::Sender<FlowList>),
+    /// To tell what happens from now on.
+    Watch(oneshot::Sender<broadcast::Receiver<Bytes>>),
     /// To read policies and databases again.
     Reload(oneshot::Sender<Reloaded>),
     /// About policies.
@@ -86,6 +96,8 @@ impl Server {
     pub async fn serve(&self) {
         let routes = Router::new()
             .route("/v1/status", get(status))
+            .route("/v1/flows", get(flows))
+            .route("/v1/events", get(events))
             .route("/v1/reload", post(reload))
             .route("/v1/explain", post(explain))
             .route("/v1/detach", post(detach))
@@ -130,6 +142,24 @@ fn may_ask(peer: &UCred) -> bool {
 
 async fn status(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Status>, StatusCode> {
     ask(&daemon, Request::Status).await.map(Json)
+}
+
+async fn flows(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<FlowList>, StatusCode> {
+    ask(&daemon, Request::Flows).await.map(Json)
+}
+
+/// Lines until the caller hangs up. One that falls behind is told how many events it missed.
+async fn events(State(daemon): State<mpsc::Sender<Request>>) -> Result<Response, StatusCode> {
+    let receiver = ask(&daemon, Request::Watch).await?;
+    let lines = BroadcastStream::new(receiver).map(|line| {
+        Ok::<_, Infallible>(
+            line.unwrap_or_else(|BroadcastStreamRecvError::Lagged(missed)| {
+                format!("{{\"enforcer\":{{\"missed\":{missed}}}}}\n").into()
+            }),
+        )
+    });
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((kind, Body::from_stream(lines)).into_response())
 }
 
 async fn reload(State(daemon): State<mpsc::Sender<Request>>) -> Result<Json<Reloaded>, StatusCode> {

@@ -1,9 +1,11 @@
 //! A node's enforcement: policies, databases and workloads brought into the kernel together.
 
+mod account;
 mod class_file;
 mod devices;
 mod effects;
 mod isolate;
+mod lookup;
 mod place;
 mod pods;
 mod push;
@@ -16,26 +18,27 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use enforcer_common::{
-    abi::{Addr, CgroupId, Holder, Tag},
-    names::{NameKey, Seed},
+    abi::{CgroupId, Tag},
+    names::Seed,
 };
 
 use self::{devices::Devices, pods::SeenPods, sources::load};
 use super::{
-    interfaces, isolations::Isolations, reporter::Reporter, revisions::Revisions, seed,
-    settings::Settings,
+    interfaces, isolations::Isolations, ledger::Ledger, reporter::Reporter, revisions::Revisions,
+    seed, settings::Settings,
 };
 use crate::{
     compile::Image,
     events::DaemonEvent,
     geo::GeoSet,
-    kernel::{Build, Enforcement, Interfaces, KernelError, Loading, PinDir, Traces},
+    kernel::{Enforcement, Interfaces, Loading, PinDir},
     policy::{Minute, Policy},
-    workloads::{Assignment, Cgroup2, CgroupPath, Classes, Scope, cgroup2},
+    workloads::{Assignment, Cgroup2, Classes, Scope},
 };
 
 /// Policies, databases and the image that was made from them.
@@ -72,6 +75,8 @@ pub struct Node {
     pods: SeenPods,
     last_error: Option<String>,
     ended: Vec<DaemonEvent>,
+    ledger: Ledger,
+    apply_time: Option<Duration>,
 }
 
 impl Node {
@@ -87,6 +92,7 @@ impl Node {
         cgroups: Cgroup2,
         instance: &str,
     ) -> anyhow::Result<Self> {
+        let begun = Instant::now();
         let state = Path::new("/var/lib/enforcer").join(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
         let revisions = Revisions::open(&state)?;
@@ -124,13 +130,19 @@ impl Node {
             devices: Devices::open().context("open a rtnetlink socket")?,
             last_error: None,
             ended: Vec::new(),
+            ledger: Ledger::default(),
+            apply_time: None,
         };
         node.tags = node.adopted_tags()?;
         node.trust_interfaces();
         node.keep_isolations()?;
         let adopted = node.enforcement.is_adopted();
         let outcome = match first {
-            Some((policies, geo)) => node.apply(policies, geo, None),
+            Some((policies, geo)) => {
+                let applied = node.apply(policies, geo, None);
+                node.apply_time = Some(begun.elapsed());
+                applied
+            }
             None => node.reload(None),
         };
         let outcome = outcome.and_then(|()| node.cover_devices());
@@ -154,8 +166,12 @@ impl Node {
     /// # Errors
     /// They are broken: the old image stays in force.
     pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
+        let begun = Instant::now();
         let outcome = load(&self.settings, self.revisions.bundle());
         let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
+        if outcome.is_ok() {
+            self.apply_time = Some(begun.elapsed());
+        }
         self.last_error = outcome.as_ref().err().map(|error| format!("{error:#}"));
         outcome
     }
@@ -206,6 +222,10 @@ impl Node {
         if let Some(reporter) = reporter {
             reporter.known().learn_image(&loaded.image);
             reporter.known().learn_geo(Arc::clone(&loaded.geo));
+        }
+        // What was decided so far was decided by the rules of the image that goes.
+        if self.loaded.is_some() {
+            self.settle()?;
         }
         self.enforcement.publish(&loaded.image)?;
         self.replace(loaded);
@@ -267,38 +287,6 @@ impl Node {
             .map(|loaded| (&loaded.image, &*loaded.geo))
     }
 
-    /// The tag that holds for a cgroup, and the cgroup that has it: this one, or the nearest above.
-    ///
-    /// # Errors
-    /// There is no such cgroup, or the tags cannot be read.
-    pub fn nearest_tag(&self, cgroup: &Path) -> anyhow::Result<Option<(CgroupPath, Tag)>> {
-        let path = self.cgroups.path_of(cgroup)?;
-        // As the kernel programs look for it: the root holds for nobody but itself.
-        for path in cgroup2::upwards(&path) {
-            let id = self.cgroups.id(path)?;
-            if let Some(tag) = self.enforcement.tag_of(id)? {
-                return Ok(Some((path.to_owned(), tag)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Names that a workload knows of an address now.
-    ///
-    /// # Errors
-    /// There is no such cgroup, or the names cannot be read.
-    pub fn names_of(
-        &self,
-        workload: &str,
-        addr: Addr,
-        now_ns: u64,
-    ) -> anyhow::Result<Vec<NameKey>> {
-        let workload = self.cgroups.id(workload)?;
-        Ok(self
-            .enforcement
-            .names_of(&Holder { workload, addr }, now_ns)?)
-    }
-
     /// Cgroup ids with their paths.
     #[must_use]
     pub fn paths(&self) -> HashMap<CgroupId, String> {
@@ -312,17 +300,6 @@ impl Node {
     #[must_use]
     pub fn classes(&self) -> &Classes {
         &self.classes
-    }
-
-    /// What the kernel programs log, if those that do were asked for.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub fn traces(&self) -> Result<Option<Traces>, KernelError> {
-        match self.settings.programs {
-            Build::Plain => Ok(None),
-            Build::Traced => self.enforcement.traces().map(Some),
-        }
     }
 
     /// The kernel's side.

@@ -4,9 +4,13 @@ use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use enforcer_common::abi::{FlowCount, FlowKey};
-use tokio::io::{Interest, unix::AsyncFd};
+use hyper::body::Bytes;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::broadcast,
+};
 
-use super::context::Known;
+use super::{context::Known, flows::FlowRecorder, live::Live};
 use crate::{
     events::{
         Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Pipeline, ProcFs, Record,
@@ -53,6 +57,8 @@ pub struct Reporter {
     ring: EventRing,
     aggregator: Aggregator<Enricher<Known>>,
     pipeline: Pipeline,
+    flows: Option<FlowRecorder>,
+    live: Live,
     told: u64,
 }
 
@@ -80,8 +86,39 @@ impl Reporter {
             ring: enforcement.events()?,
             aggregator: Aggregator::new(enricher, Clock::now(), IDLE),
             pipeline,
+            flows: None,
+            live: Live::new(&observer),
             told: 0,
         })
+    }
+
+    /// Records flows from now on.
+    pub fn record_flows(&mut self, recorder: FlowRecorder) {
+        self.flows = Some(recorder);
+    }
+
+    /// The recorded flows.
+    #[must_use]
+    pub fn flows(&self) -> Option<&FlowRecorder> {
+        self.flows.as_ref()
+    }
+
+    /// Every record from now on, as the sinks have it.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Bytes> {
+        self.live.watch()
+    }
+
+    /// Ends the answers of all who watch.
+    pub fn end_watches(&mut self) {
+        self.live.end();
+    }
+
+    /// Writes recorded flows where the next daemon finds them.
+    pub fn save_flows(&mut self) {
+        if let Some(flows) = &mut self.flows {
+            flows.save();
+        }
     }
 
     /// What the reporter knows of rules, workloads and places.
@@ -117,6 +154,10 @@ impl Reporter {
         }
         for key in sweep.idle {
             self.retire(enforcement, &key, generation)?;
+        }
+        if let Some(flows) = &mut self.flows {
+            let describe = self.aggregator.describe();
+            flows.take(enforcement.recorded(), describe, Clock::now(), generation)?;
         }
         self.flush();
         self.tell_news();
@@ -231,7 +272,11 @@ impl Reporter {
 
     fn push(&mut self, record: &Record) {
         self.told += 1;
+        if let (Record::Violation(violation), Some(flows)) = (record, &mut self.flows) {
+            flows.refused(violation);
+        }
         self.pipeline.push(record);
+        self.live.tell(record, self.pipeline.sequence());
     }
 
     fn flush(&mut self) {

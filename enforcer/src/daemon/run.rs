@@ -1,8 +1,11 @@
 //! `enforcer run`: follows the workloads of a host.
 
+mod answers;
+
 use std::{
     fs::File,
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -14,23 +17,21 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+use self::answers::Afterwards;
 use super::{
     bell::Bell,
     context::Known,
-    explain::of_workload,
+    flows::FlowRecorder,
+    metrics::MetricsServer,
     node::Node,
     pod_source::PodSource,
     renewal,
     reporter::{Reporter, RingBell},
     settings::Settings,
-    status,
     tracer::{Tracer, traced},
 };
 use crate::{
-    control::{
-        self, Detached, Problem, Reloaded,
-        server::{IsolationCall, PolicyCall, Request, Server},
-    },
+    control::{self, server::Server},
     events::{DaemonEvent, SinkSpec, clock},
     workloads::{Cgroup2, PodInfo, Pods, Scope, Watch, interfaces::LinkNotices, layout::PodUid},
 };
@@ -64,6 +65,7 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
     }
     let sinks = settings.sinks()?;
+    let metrics = settings.metrics;
     let state = settings
         .state
         .clone()
@@ -75,7 +77,7 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         let pods = PodSource::new(settings.cri_socket.as_deref());
         let node = Node::start(settings, scope, cgroups, instance)?;
         Daemon::new(node, pods, &sinks, &state, instance)?
-            .attend()
+            .attend(metrics)
             .await
     })
 }
@@ -117,6 +119,7 @@ impl Daemon {
         let mut known = Known::default();
         node.introduce(&mut known);
         let mut reporter = Reporter::new(node.enforcement(), known, sinks, Some(state))?;
+        reporter.record_flows(FlowRecorder::new(node.recording()));
         reporter.tell(node.started());
         if node.last_error().is_some() {
             reporter.tell(node.reloaded());
@@ -154,8 +157,15 @@ impl Daemon {
             .set(directories.iter().map(PathBuf::as_path))
     }
 
-    async fn attend(mut self) -> anyhow::Result<()> {
+    async fn attend(mut self, metrics: Option<SocketAddr>) -> anyhow::Result<()> {
         let (requests, mut asked) = mpsc::channel(16);
+        let metrics = match metrics {
+            Some(address) => Some(MetricsServer::bind(address, requests.clone()).await?),
+            None => None,
+        };
+        if let Some(metrics) = &metrics {
+            eprintln!("enforcer: metrics on http://{}/metrics", metrics.address()?);
+        }
         let server = Server::bind(&control::socket_path(&self.instance), requests)?;
         let bell = RingBell::new(&self.reporter)?;
         let mut tracer = match self.node.traces()? {
@@ -175,6 +185,7 @@ impl Daemon {
         loop {
             tokio::select! {
                 () = server.serve() => {}
+                () = measured(metrics.as_ref()) => {}
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => {
@@ -215,6 +226,7 @@ impl Daemon {
                 }
                 Some(request) = asked.recv() => {
                     if self.answer(request) == Afterwards::End {
+                        self.reporter.end_watches();
                         server.finish().await;
                         return Ok(());
                     }
@@ -223,6 +235,7 @@ impl Daemon {
         }
         self.trace(tracer.as_mut());
         self.reporter.sweep(self.node.enforcement())?;
+        self.reporter.save_flows();
         self.reporter.tell(DaemonEvent::Stopped);
         Ok(())
     }
@@ -291,104 +304,12 @@ impl Daemon {
             eprintln!("enforcer: end an isolation: {error:#}");
         }
     }
-
-    fn answer(&mut self, request: Request) -> Afterwards {
-        // A caller that hung up does not want its answer.
-        match request {
-            Request::Status(reply) => {
-                drop(reply.send(status::of_daemon(
-                    &mut self.node,
-                    &self.reporter,
-                    &self.instance,
-                )));
-            }
-            Request::Reload(reply) => {
-                self.reload();
-                drop(reply.send(Reloaded {
-                    generation: self.node.generation(),
-                    error: self.node.last_error().map(str::to_owned),
-                }));
-            }
-            Request::Explain(request, reply) => {
-                let answer = of_workload(&self.node, &request);
-                drop(reply.send(answer.map_err(problem)));
-            }
-            Request::Policies(call) => self.answer_policies(call),
-            Request::Isolation(call) => self.answer_isolation(call),
-            Request::Detach(reply) => {
-                let answer = self.detach();
-                let afterwards = if answer.is_ok() {
-                    Afterwards::End
-                } else {
-                    Afterwards::GoOn
-                };
-                drop(reply.send(answer.map_err(problem)));
-                return afterwards;
-            }
-        }
-        Afterwards::GoOn
-    }
-
-    fn answer_policies(&mut self, call: PolicyCall) {
-        let Self { node, reporter, .. } = self;
-        match call {
-            PolicyCall::List(reply) => drop(reply.send(Ok(node.list()))),
-            PolicyCall::Show(name, reply) => {
-                drop(reply.send(node.show(&name).map_err(problem)));
-            }
-            PolicyCall::History(reply) => drop(reply.send(node.history().map_err(problem))),
-            PolicyCall::Push(request, author, reply) => {
-                let dry_run = request.dry_run;
-                let answer = node.push(request, author, reporter);
-                if let (Err(problem), false) = (&answer, dry_run) {
-                    reporter.tell(node.rejected(problem));
-                }
-                self.cover_devices();
-                drop(reply.send(answer));
-            }
-            PolicyCall::Rollback(request, author, reply) => {
-                let answer = node.roll_back(&request, author, reporter);
-                if let Err(problem) = &answer {
-                    reporter.tell(node.rejected(problem));
-                }
-                self.cover_devices();
-                drop(reply.send(answer));
-            }
-        }
-    }
-
-    fn answer_isolation(&mut self, call: IsolationCall) {
-        let Self { node, reporter, .. } = self;
-        match call {
-            IsolationCall::Isolate(request, author, reply) => {
-                let answer = node.isolate(&request, author, reporter);
-                drop(reply.send(answer.map_err(problem)));
-            }
-            IsolationCall::Release(request, author, reply) => {
-                let answer = node.release(&request, &author, reporter);
-                drop(reply.send(answer.map_err(problem)));
-            }
-        }
-    }
-
-    /// Ends enforcement. Where that fails halfway, the daemon stays, so that it can be asked again.
-    fn detach(&mut self) -> anyhow::Result<Detached> {
-        self.reporter.sweep(self.node.enforcement())?;
-        self.node.enforcement().dir().remove()?;
-        self.reporter.tell(DaemonEvent::Detached);
-        Ok(Detached {
-            instance: self.instance.clone(),
-        })
-    }
 }
 
-/// What the daemon does once it has answered.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Afterwards {
-    GoOn,
-    End,
-}
-
-fn problem(error: anyhow::Error) -> Problem {
-    Problem::new(format!("{error:#}"))
+/// Serves metrics, where that was asked for.
+async fn measured(metrics: Option<&MetricsServer>) {
+    match metrics {
+        Some(metrics) => metrics.serve().await,
+        None => std::future::pending().await,
+    }
 }

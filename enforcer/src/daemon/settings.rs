@@ -3,11 +3,15 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use enforcer_common::abi::Stance;
+use jiff::{Span, SpanRelativeTo};
 use serde::Deserialize;
 
 pub use super::agreement::AgreementName;
@@ -41,6 +45,15 @@ pub struct Settings {
     pub sink_tables: Vec<SinkTable>,
     /// Where records wait for sinks that do not take them: `/var/lib/enforcer/INSTANCE` unless said.
     pub state: Option<PathBuf>,
+    /// Record flows that pass as well as those that are refused.
+    #[serde(default)]
+    pub record_flows: bool,
+    /// How long a recorded flow is kept after it was last seen; 24 hours unless given.
+    pub keep_flows: Option<Keep>,
+    /// How many flows are kept at most; 65,536 unless given.
+    pub most_flows: Option<usize>,
+    /// Where metrics are served, such as `127.0.0.1:9464`; nowhere unless given.
+    pub metrics: Option<SocketAddr>,
     /// The kernel programs. Not of the file: who debugs asks for it each time.
     #[serde(skip)]
     pub programs: Build,
@@ -90,6 +103,34 @@ fn text_of(value: &toml::Value) -> anyhow::Result<String> {
     }
 }
 
+/// A length of time as people write it: `24h`, `90m`, `7d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Keep(pub Duration);
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no length of time: write 90m, 24h or 7d");
+        let span: Span = text.parse().map_err(|_| wrong())?;
+        // Days of 24 hours: what is kept does not depend on a time zone.
+        let length = span.to_duration(SpanRelativeTo::days_are_24_hours());
+        let length = length
+            .ok()
+            .and_then(|length| Duration::try_from(length).ok());
+        length.map(Self).ok_or_else(wrong)
+    }
+}
+
+impl TryFrom<String> for Keep {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 /// How unknown cgroups stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -134,6 +175,23 @@ impl From<Unknown> for Stance {
             Unknown::Hold => Self::UnknownHold,
             Unknown::Deny => Self::UnknownDeny,
             Unknown::Allow => Self::UnknownAllow,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_and_what_is_none_is_refused() {
+        for (text, seconds) in [("24h", 86_400), ("7d", 604_800), ("1h 30m", 5400)] {
+            let keep: Keep = text.parse().expect(text);
+            assert_eq!(keep.0.as_secs(), seconds, "{text}");
+        }
+        for wrong in ["", "24", "-1h", "1 fortnight", "1mo"] {
+            let error = wrong.parse::<Keep>().expect_err(wrong);
+            assert!(error.contains("90m"), "{error}");
         }
     }
 }

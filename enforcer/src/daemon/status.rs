@@ -4,11 +4,12 @@ use std::{collections::HashMap, time::SystemTime};
 
 use enforcer_common::abi::{CgroupId, Counter, Stance, Tag};
 
-use super::{node::Node, reporter::Reporter};
+use super::{flows::FlowRecorder, node::Node, reporter::Reporter};
 use crate::{
+    compile::Image,
     control::{
         Attached, Coverage, DatabaseStatus, DecisionStatus, DeviceCoverage, Labelled, MapStatus,
-        PolicyStatus, SinkHealth, Status, Workload,
+        PolicyStatus, SinkHealth, Status, TableStatus, Workload,
     },
     events::{clock, sinks::FailureCause},
     kernel::{AttachedDevice, Build, Enforcement, HOOKS, KernelError, PinDir},
@@ -44,21 +45,17 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
             .iter()
             .map(|database| DatabaseStatus {
                 name: database.info.name.clone(),
+                built: seconds(database.info.built),
                 age_days: database.info.age(SystemTime::now()).as_secs() / 86_400,
             })
             .collect();
-        for decision in &mut status.decisions {
-            let rule = decision
-                .rule
-                .parse()
-                .ok()
-                .and_then(|id| image.rule(enforcer_common::abi::RuleId(id)));
-            if let Some(rule) = rule {
-                decision.policy = rule.policy.to_string();
-                decision.rule = rule.rule.as_deref().unwrap_or("default").to_owned();
-            }
-        }
+        status.tables.extend(limits(image));
     }
+    match node.decisions() {
+        Ok(decisions) => status.decisions = decisions,
+        Err(problem) => status.last_error = status.last_error.or(error(problem)),
+    }
+    status.apply_seconds = node.apply_time().map(|time| time.as_secs_f64());
     status.sinks = reporter
         .pipeline()
         .status()
@@ -80,7 +77,37 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
                 .collect(),
         })
         .collect();
+    let sum = |count: fn(&SinkHealth) -> u64| status.sinks.iter().map(count).sum();
+    let no_room = |sink: &SinkHealth| sink.lost.saturating_sub(sink.refused + sink.damaged);
+    let lost = [
+        labelled("sink_queue_full", sum(no_room)),
+        labelled("sink_refused", sum(|sink| sink.refused)),
+        labelled("sink_damaged", sum(|sink| sink.damaged)),
+    ];
+    status.lost.extend(lost);
+    let flows = reporter.flows().map_or(0, FlowRecorder::dropped);
+    status.lost.push(labelled("flow_records_full", flows));
     status
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
+}
+
+/// What an image takes of its limits.
+fn limits(image: &Image) -> [TableStatus; 3] {
+    let usage = image.usage();
+    let table = |name: &str, entries: usize, capacity: usize| TableStatus {
+        name: name.to_owned(),
+        entries: entries as u64,
+        capacity: capacity as u64,
+    };
+    [
+        table("atoms", usage.addresses.atoms, Image::MOST_ATOMS),
+        table("rules", image.rules().count(), usize::from(u16::MAX)),
+        table("pages", image.pages().len(), Image::MOST_PAGES),
+    ]
 }
 
 fn labelled(name: &str, count: u64) -> Labelled {
@@ -133,6 +160,8 @@ fn empty(instance: &str, daemon: &str) -> Status {
         cgroups: Vec::new(),
         memory_bytes: 0,
         maps: Vec::new(),
+        tables: Vec::new(),
+        apply_seconds: None,
         counters: Vec::new(),
         faults: Vec::new(),
         lost: Vec::new(),
@@ -184,6 +213,12 @@ fn fill(
         capacity: map.capacity,
     };
     status.maps = memory.into_iter().map(map).collect();
+    let fill = |table: crate::kernel::TableFill| TableStatus {
+        name: table.name.to_lowercase(),
+        entries: table.entries,
+        capacity: table.capacity,
+    };
+    status.tables = enforcement.fill()?.into_iter().map(fill).collect();
     let counters = enforcement.counters()?;
     let plain = [
         ("untagged", Counter::Untagged),
@@ -214,6 +249,7 @@ fn fill(
             DecisionStatus {
                 policy: "unknown".to_owned(),
                 rule: rule.0.to_string(),
+                mode: "unknown".to_owned(),
                 allowed: count.allowed,
                 denied: count.denied,
                 would_deny: count.would_deny,

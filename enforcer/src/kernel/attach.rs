@@ -72,7 +72,9 @@ impl Links {
     }
 
     pub(super) fn forget(&self, cgroup: CgroupId) -> Result<(), KernelError> {
-        remove_tree(&self.0.join(cgroup.0.to_string()))
+        let links = self.0.join(cgroup.0.to_string());
+        end_links(&links);
+        remove_tree(&links)
     }
 
     pub(super) fn list(&self) -> Result<Vec<AttachedCgroup>, KernelError> {
@@ -93,6 +95,19 @@ impl Links {
         }
         attached.sort_unstable_by_key(|attached| attached.cgroup);
         Ok(attached)
+    }
+}
+
+/// Ends every link that is pinned below a directory. What cannot be detached ends with its pin.
+pub(super) fn end_links(directory: &Path) {
+    for entry in read_dir(directory).unwrap_or_default() {
+        let path = entry.path();
+        if path.is_dir() {
+            end_links(&path);
+        } else {
+            // The pin is removed next, and tells what cannot be removed.
+            let _ends_with_its_pin = live::detach(&path);
+        }
     }
 }
 

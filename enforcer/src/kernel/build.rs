@@ -15,25 +15,40 @@ pub enum Build {
     /// As it is meant to run.
     #[default]
     Plain,
+    /// As it is meant to run where no policy has names, and none can come: without the reading of
+    /// DNS, so that the verifier is done in half the time.
+    Nameless,
+    /// As it is meant to run, and flows that pass are recorded as well as those that are refused.
+    Recording,
     /// Each decision is logged: for debugging, and slow.
     Traced,
 }
 
 impl Build {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Traced];
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Nameless, Self::Recording, Self::Traced];
 
     pub(super) fn object(self) -> &'static [u8] {
         match self {
-            Self::Plain => PLAIN,
+            Self::Plain | Self::Nameless | Self::Recording => PLAIN,
             Self::Traced => TRACED,
         }
+    }
+
+    pub(super) fn records_flows(self) -> bool {
+        self == Self::Recording
+    }
+
+    pub(super) fn reads_names(self) -> bool {
+        self != Self::Nameless
     }
 
     /// Tells builds apart, those of other versions included.
     pub(super) fn digest(self) -> String {
         let mut hasher = DefaultHasher::new();
         self.object().hash(&mut hasher);
+        self.records_flows().hash(&mut hasher);
+        self.reads_names().hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 }
@@ -44,8 +59,10 @@ mod tests {
 
     #[test]
     fn the_builds_are_not_taken_for_each_other() {
-        let [plain, traced] = Build::ALL.map(Build::digest);
+        let [plain, nameless, recording, traced] = Build::ALL.map(Build::digest);
         assert_ne!(plain, traced);
+        assert_ne!(plain, recording);
+        assert_ne!(plain, nameless);
     }
 
     #[test]

@@ -107,19 +107,21 @@ impl KernelCounters {
     }
 }
 
-/// Counts of refused flows.
+/// A table of flows with their counts.
 pub struct Flows {
+    name: &'static str,
     flows: HashMap<MapData, FlowKey, FlowCount>,
     /// A second handle: aya's map does not lend its own.
     map: MapData,
 }
 
 impl Flows {
-    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
-        let flows = typed(names::FLOWS, Map::HashMap(maps.get(names::FLOWS)?))?;
+    pub(super) fn new(maps: &mut Maps, name: &'static str) -> Result<Self, KernelError> {
+        let flows = typed(name, Map::HashMap(maps.get(name)?))?;
         Ok(Self {
+            name,
             flows,
-            map: maps.get(names::FLOWS)?,
+            map: maps.get(name)?,
         })
     }
 
@@ -132,7 +134,7 @@ impl Flows {
         self.flows
             .iter()
             .collect::<Result<_, _>>()
-            .map_err(KernelError::map("read", names::FLOWS))
+            .map_err(KernelError::map("read", self.name))
     }
 
     /// Forgets a flow and gives its last counts, in one step, so that no count falls between.
@@ -142,7 +144,7 @@ impl Flows {
     /// The map cannot be written.
     pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowCount>, KernelError> {
         let taken = take(self.map.fd().as_fd(), key);
-        match taken.map_err(KernelError::io("take from map", names::FLOWS))? {
+        match taken.map_err(KernelError::io("take from map", self.name))? {
             Taken::Value(count) => Ok(Some(count)),
             Taken::Nothing => Ok(None),
             Taken::Unsupported => self.take_in_two_steps(key),
@@ -154,11 +156,11 @@ impl Flows {
         let count = match self.flows.get(key, 0) {
             Ok(count) => count,
             Err(MapError::KeyNotFound) => return Ok(None),
-            Err(error) => return Err(KernelError::map("read", names::FLOWS)(error)),
+            Err(error) => return Err(KernelError::map("read", self.name)(error)),
         };
         self.flows
             .remove(key)
-            .map_err(KernelError::map("remove from", names::FLOWS))?;
+            .map_err(KernelError::map("remove from", self.name))?;
         Ok(Some(count))
     }
 }

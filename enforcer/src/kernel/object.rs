@@ -19,10 +19,11 @@ use super::{
 };
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 21] = [
+pub(super) const MAPS: [&str; 22] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
+    names::RECORDED,
     names::EVENTS,
     names::COUNTERS,
     names::DECISIONS,
@@ -87,9 +88,15 @@ impl Object {
     /// # Errors
     /// A privilege or a kernel feature is missing.
     pub fn load(build: Build) -> Result<Self, KernelError> {
-        let mut ebpf = EbpfLoader::new()
-            .load(build.object())
-            .map_err(object_error)?;
+        let records = u8::from(build.records_flows());
+        let reads_names = u8::from(build.reads_names());
+        let mut loader = EbpfLoader::new();
+        loader.override_global(names::RECORD_FLOWS, &records, true);
+        loader.override_global(names::READ_NAMES, &reads_names, true);
+        if !build.records_flows() {
+            loader.map_max_entries(names::RECORDED, 1);
+        }
+        let mut ebpf = loader.load(build.object()).map_err(object_error)?;
         load_programs(&mut ebpf)?;
         Ok(Self(ebpf))
     }

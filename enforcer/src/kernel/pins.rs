@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{build::Build, devices::Devices, error::KernelError};
+use super::{attach::end_links, build::Build, devices::Devices, error::KernelError};
 
 /// One enforcement's directory below `/sys/fs/bpf/enforcer/INSTANCE`.
 ///
@@ -102,7 +102,15 @@ impl PinDir {
     /// # Errors
     /// The first thing that could not be removed, after trying all.
     pub fn remove(&self) -> Result<(), KernelError> {
-        let mut outcome = Devices::new(self).remove_all();
+        let mut outcome = Ok(());
+        // Of the directory itself, and of those of an instance.
+        let runs = self.below("run-").unwrap_or_default();
+        let execs = self.below("exec-").unwrap_or_default();
+        for directory in [self].into_iter().chain(&runs).chain(&execs) {
+            end_links(&directory.links());
+            end_links(&directory.devices());
+            outcome = outcome.and(Devices::new(directory).remove_all());
+        }
         for below in ["links", "devices", "programs", "maps"] {
             outcome = outcome.and(remove_tree(&self.0.join(below)));
         }

@@ -141,7 +141,17 @@ impl Node {
     /// # Errors
     /// It ends instead; the error is what it said.
     pub fn start(&self) -> anyhow::Result<Daemon> {
-        Self::launch(self.command()?)
+        self.start_with(&[])
+    }
+
+    /// The same, with more options.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_with(&self, options: &[&str]) -> anyhow::Result<Daemon> {
+        let mut command = self.command()?;
+        command.args(options);
+        Self::launch(command)
     }
 
     /// Starts it in a network namespace, and waits until it enforces.
@@ -166,6 +176,7 @@ impl Node {
             child,
             reader: Some(thread::spawn(move || forward(stderr, &lines))),
             said,
+            metrics: None,
         };
         daemon.wait_until_said("enforcer: ready")?;
         Ok(daemon)
@@ -179,6 +190,16 @@ impl Node {
         let output = self.instance.verb("status")?.arg("--json").output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         serde_json::from_slice(&output.stdout).with_context(|| format!("no status: {said}"))
+    }
+
+    /// `flows --json`.
+    ///
+    /// # Errors
+    /// It is no JSON.
+    pub fn flows(&self) -> anyhow::Result<Value> {
+        let output = self.instance.verb("flows")?.arg("--json").output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).with_context(|| format!("no flows: {said}"))
     }
 
     /// Waits until the daemon has told of as many loaded or rejected changes (`action`).
@@ -199,6 +220,7 @@ pub struct Daemon {
     child: Child,
     reader: Option<JoinHandle<()>>,
     said: Receiver<String>,
+    metrics: Option<String>,
 }
 
 impl Daemon {
@@ -206,6 +228,12 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it serves metrics: `ADDR:PORT`.
+    #[must_use]
+    pub fn metrics(&self) -> Option<&str> {
+        self.metrics.as_deref()
     }
 
     /// Kills it (`SIGKILL`).
@@ -248,7 +276,12 @@ impl Daemon {
         loop {
             match self.said.recv_timeout(Duration::from_secs(30)) {
                 Ok(it) if it == line => return Ok(()),
-                Ok(it) => said += &format!("{it}\n"),
+                Ok(it) => {
+                    let metrics = it.strip_prefix("enforcer: metrics on http://");
+                    let address = metrics.and_then(|it| it.strip_suffix("/metrics"));
+                    self.metrics = address.map(str::to_owned).or(self.metrics.take());
+                    said += &format!("{it}\n");
+                }
                 Err(mpsc::RecvTimeoutError::Timeout) => bail!("it never said `{line}`: {said}"),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }

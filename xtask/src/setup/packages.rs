@@ -46,6 +46,16 @@ pub(super) const FOR_TESTS: &[Package] = &[
         brings: Brings::Command("openssl"),
         why: "tests of sinks make certificates",
     },
+    Package {
+        name: Cow::Borrowed("python3-venv"),
+        brings: Brings::Command("python3"),
+        why: "detection rules are read by sigma-cli",
+    },
+    Package {
+        name: Cow::Borrowed("prometheus"),
+        brings: Brings::Command("promtool"),
+        why: "tests have promtool read the metrics",
+    },
 ];
 
 /// What the bench compares with.

@@ -152,7 +152,7 @@ fn judge(
 }
 
 /// Colours only where somebody sees them, and who sets `NO_COLOR` wants none (no-color.org).
-pub(super) fn color(terminal: bool) -> Color {
+pub(in crate::cli) fn color(terminal: bool) -> Color {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if terminal && !refused {
         Color::Always

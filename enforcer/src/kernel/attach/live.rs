@@ -21,6 +21,23 @@ pub(super) fn is_attached(path: &Path) -> bool {
     info.is_ok_and(|info| cgroup_of(&info).is_some_and(|cgroup| cgroup != 0))
 }
 
+/// Ends the link that is pinned at `path`, at once: one whose last pin goes is ended by the kernel
+/// later, on a queue (kernel/bpf/syscall.c, `bpf_link_put`).
+///
+/// # Errors
+/// There is no link, or the kernel cannot detach it (before 5.9).
+pub(super) fn detach(path: &Path) -> io::Result<()> {
+    const COMMAND: libc::c_long = 34;
+    let link = open(path)?;
+    let fd = link.as_raw_fd() as u32;
+    // SAFETY: the kernel reads four bytes, and the descriptor is open until the call returns.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, COMMAND, &raw const fd, size_of::<u32>()) };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 fn cgroup_of(info: &str) -> Option<u64> {
     let field = info
         .lines()

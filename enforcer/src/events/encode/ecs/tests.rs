@@ -393,8 +393,7 @@ proptest! {
 
     #[test]
     fn any_diagnostics_are_one_line(diagnostics in prop::collection::vec(any::<String>(), 0..4)) {
-        let rejected = DaemonEvent::PoliciesRejected { generation: 1, diagnostics };
-        let line = encode(&Record::Daemon(at(0), rejected), 1);
+        let line = encode(&Record::Daemon(at(0), DaemonEvent::PoliciesRejected { generation: 1, diagnostics }), 1);
         prop_assert_eq!(line.lines().count(), 1);
         prop_assert!(serde_json::from_str::<Value>(&line).is_ok());
     }
