@@ -23,6 +23,23 @@ impl Selector {
             ),
         }
     }
+
+    /// Whether it is a pattern of paths that can match below this one.
+    #[must_use]
+    pub fn may_match_below(&self, path: &str) -> bool {
+        let Self::Cgroup(pattern) = self else {
+            return false;
+        };
+        let mut parts = components(pattern).into_iter();
+        for component in components(path) {
+            match parts.next() {
+                Some("**") => return true,
+                Some(part) if matches_component(part, component) => {}
+                Some(_) | None => return false,
+            }
+        }
+        parts.next().is_some()
+    }
 }
 
 fn components(path: &str) -> Vec<&str> {
@@ -132,6 +149,22 @@ mod tests {
             ("/", false),
         ] {
             assert_eq!(unit.matches_cgroup(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn patterns_reach_below_paths() {
+        for (pattern, path, expected) in [
+            ("/llm/**", "/llm", true),
+            ("/llm/*/worker", "/llm/vllm", true),
+            ("/llm/*/worker", "/llm/vllm/worker", false),
+            ("/llm", "/", true),
+            ("/llm", "/llm", false),
+            ("/llm/**", "/web", false),
+            ("/**/llm", "/web/front", true),
+        ] {
+            let selector = Selector::Cgroup(pattern.to_owned());
+            assert_eq!(selector.may_match_below(path), expected, "{pattern} {path}");
         }
     }
 

@@ -4,7 +4,7 @@ use enforcer_common::abi::Stance;
 
 use super::{
     cgroup2::{Cgroup2, CgroupPath},
-    layout::{PodUid, pod},
+    layout::{self, PodUid, pod},
     pods::Pods,
 };
 use crate::policy::{Policy, PolicyName, Selector};
@@ -94,7 +94,7 @@ impl Scope {
             assigned.push(Assignment {
                 path: path.to_owned(),
                 attach: !managed && inherited.is_empty() && !awaited,
-                otherwise: (managed && !awaited).then_some(Stance::Release),
+                otherwise: (managed && !awaited).then(|| self.stance(cgroups, policies, path, pod)),
                 policies: selecting.clone(),
                 pod,
                 awaited,
@@ -103,6 +103,37 @@ impl Scope {
         for child in cgroups.children(path) {
             self.descend(cgroups, policies, &child, &selecting, assigned);
         }
+    }
+
+    /// How a cgroup stands that no policy selects. Where a selected one can be made below it, what
+    /// appears there must not pass for released in the moment before it is looked at; unless
+    /// processes run in the cgroup itself, which are nobody's that a policy selects.
+    fn stance(
+        &self,
+        cgroups: &Cgroup2,
+        policies: &[Policy],
+        path: &str,
+        pod: Option<PodUid>,
+    ) -> Stance {
+        let mut selectors = policies.iter().flat_map(|policy| &policy.selectors);
+        let is_place = pod.is_none()
+            && selectors.any(|selector| may_select_below(selector, path))
+            && cgroups.processes(path).is_empty();
+        if is_place {
+            self.unknown
+        } else {
+            Stance::Release
+        }
+    }
+}
+
+/// Whether a cgroup that a selector selects can be made below this one.
+fn may_select_below(selector: &Selector, path: &str) -> bool {
+    match selector {
+        Selector::Exec => false,
+        Selector::Cgroup(_) => selector.may_match_below(path),
+        Selector::SystemdUnit(_) => layout::holds_units(path),
+        Selector::Pods(_) => layout::holds_pods(path),
     }
 }
 

@@ -84,6 +84,20 @@ pub fn pod(path: &str) -> Option<PodUid> {
     }
 }
 
+/// Whether a kubelet makes pods below this path: `kubepods` and its classes of service.
+#[must_use]
+pub fn holds_pods(path: &str) -> bool {
+    let of_kubelet = |part: &str| part.starts_with("kubepods") || part.starts_with("kubelet");
+    path.split('/').any(of_kubelet)
+}
+
+/// Whether systemd makes units below this path: slices, and the managers of users.
+#[must_use]
+pub fn holds_units(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.ends_with(".slice") || name.starts_with("user@")
+}
+
 /// `podUID`, `kubepods-burstable-podUID.slice`.
 fn pod_of(component: &str) -> Option<PodUid> {
     let name = component.strip_suffix(".slice").unwrap_or(component);
@@ -210,6 +224,20 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(owner(path), expected, "{path}");
+        }
+        for (path, pods, units) in [
+            ("/kubepods/burstable", true, false),
+            ("/kubelet.slice/kubelet-kubepods.slice", true, true),
+            ("/system.slice", false, true),
+            ("/user.slice/user-1000.slice/user@1000.service", false, true),
+            ("/system.slice/web.service", false, false),
+            ("/llm", false, false),
+        ] {
+            assert_eq!(
+                (holds_pods(path), holds_units(path)),
+                (pods, units),
+                "{path}"
+            );
         }
         assert_eq!(pod(&written("/kubepods/pod{U}/{I}")), PodUid::parse(UID));
         assert_eq!(pod("/system.slice/vllm.service"), None);
