@@ -21,7 +21,7 @@ const BUDGET_FILE: &str = "guards/budget.toml";
 const COUNTED: &str = "enforcer_guards_counted";
 
 /// A stage and what doing it once takes, in instructions.
-type Counts = Vec<(String, u64)>;
+type Count = (String, u64);
 
 /// Runs every stage and compares.
 ///
@@ -57,7 +57,7 @@ fn guards(options: &[&str]) -> Result<PathBuf> {
 }
 
 /// Runs a set of stages under callgrind.
-fn count(guards: &Path, stages: &str) -> Result<Counts> {
+fn count(guards: &Path, stages: &str) -> Result<Vec<Count>> {
     let directory = tempfile::tempdir()?;
     let out = directory.path().join("counts");
     let mut valgrind = cmd::at_root("valgrind");
@@ -78,7 +78,7 @@ fn count(guards: &Path, stages: &str) -> Result<Counts> {
         let instructions = total(&dump).with_context(|| format!("{name}: no total"))?;
         Ok((name.to_owned(), instructions / times.parse::<u64>()?.max(1)))
     });
-    let counts: Counts = stages.collect::<Result<_>>()?;
+    let counts: Vec<Count> = stages.collect::<Result<_>>()?;
     ensure!(!counts.is_empty(), "no stage was run");
     Ok(counts)
 }
@@ -92,7 +92,7 @@ fn total(dump: &str) -> Option<u64> {
 }
 
 /// The table to show, and one finding for each stage that is not within a budget.
-fn compare(counts: &Counts, budgets: &BTreeMap<String, u64>) -> (String, Vec<String>) {
+fn compare(counts: &[Count], budgets: &BTreeMap<String, u64>) -> (String, Vec<String>) {
     let mut table = row("stage", "instructions", "budget");
     let mut findings = Vec::new();
     for (stage, count) in counts {
