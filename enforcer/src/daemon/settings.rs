@@ -34,6 +34,9 @@ pub struct Settings {
     pub cgroup_roots: Vec<PathBuf>,
     /// How unknown cgroups below a managed root stand: `hold`, `deny` or `allow`.
     pub unknown: Option<Unknown>,
+    /// Socket of the container runtime, for policies that select pods; none is the first that is at
+    /// one of the usual places.
+    pub cri_socket: Option<PathBuf>,
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,
