@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{build, cmd, setup};
+use crate::{
+    build, cmd,
+    setup::{self, Toolchain},
+};
 
 /// What the image is called where it is loaded.
 const NAME: &str = "localhost/enforcer";
@@ -27,28 +30,32 @@ const DOCUMENTS: [(&str, &str); 4] = [
 /// # Errors
 /// Something needed is missing and cannot be installed, or a build fails.
 pub(crate) fn run() -> Result<()> {
-    let archive = archive()?;
+    let archive = build(&setup::run()?)?;
     println!("{}", archive.path.display());
     println!("{NAME}@{}", archive.digest);
     Ok(())
 }
 
 /// An image in a file.
-struct Archive {
-    path: PathBuf,
+pub(crate) struct Archive {
+    /// The file.
+    pub(crate) path: PathBuf,
     digest: String,
 }
 
-fn archive() -> Result<Archive> {
-    let toolchain = setup::run()?;
+/// Builds it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn build(toolchain: &Toolchain) -> Result<Archive> {
     setup::for_image()?;
     let target = format!("{ARCH}-unknown-linux-musl");
     cmd::say(
         "build",
         "the static binary, with the kernel programs inside",
     );
-    let mut build = cmd::cargo(&["build", "--release", "--package", "enforcer", "--target"]);
-    cmd::run(toolchain.apply(build.arg(&target)))?;
+    let mut cargo = cmd::cargo(&["build", "--release", "--package", "enforcer", "--target"]);
+    cmd::run(toolchain.apply(cargo.arg(&target)))?;
     let binaries = build::target_directory()?;
     let binary = binaries.join(target).join("release/enforcer");
     let directory = binaries.join("image");
