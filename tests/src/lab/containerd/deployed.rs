@@ -109,17 +109,21 @@ impl<'c, 'w> Deployed<'c, 'w> {
         if let Some(metadata) = &mut config.metadata {
             metadata.name = name;
         }
-        let security = config
-            .linux
-            .as_mut()
-            .and_then(|it| it.security_context.as_mut());
-        let capabilities = security.and_then(|it| it.capabilities.as_mut());
-        let capabilities = capabilities.context("no capabilities")?;
-        capabilities.add.retain(|it| Some(it.as_str()) != without);
+        if let Some(capability) = without {
+            withhold(&mut config, capability)?;
+        }
         let log = config.log_path.clone();
         let container = self.containerd.start_in(&self.pod, config)?;
         let status = self.containerd.wait(&container)?;
         Ok((status, self.containerd.log(&log)?))
+    }
+
+    /// Has the next [`start`](Self::start) go without a capability of the manifest.
+    ///
+    /// # Errors
+    /// The manifest does not add it.
+    pub fn withhold(&mut self, capability: &str) -> anyhow::Result<()> {
+        withhold(&mut self.config, capability)
     }
 
     /// The manifest.
@@ -178,6 +182,19 @@ impl<'c, 'w> Deployed<'c, 'w> {
 
 /// A daemon that takes longer does not start at all.
 const READY: Duration = Duration::from_secs(60);
+
+fn withhold(config: &mut ContainerConfig, capability: &str) -> anyhow::Result<()> {
+    let security = config
+        .linux
+        .as_mut()
+        .and_then(|it| it.security_context.as_mut());
+    let capabilities = security.and_then(|it| it.capabilities.as_mut());
+    let added = &mut capabilities.context("no capabilities")?.add;
+    let before = added.len();
+    added.retain(|it| it != capability);
+    ensure!(added.len() < before, "{capability} is not added");
+    Ok(())
+}
 
 fn replace_line(text: &str, start: &str, with: &str) -> anyhow::Result<String> {
     ensure!(text.contains(start), "`{start}` is not in {text}");

@@ -137,7 +137,7 @@ impl ContainerConfig {
         self.mounts.push(Mount {
             container_path: container.into(),
             host_path: host.display().to_string(),
-            readonly: true,
+            readonly: false,
             propagation: 0,
         });
         self
