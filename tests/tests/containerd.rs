@@ -367,7 +367,8 @@ fn no_tag_and_no_event_is_lost_while_the_runtime_is_away() {
     // One port for each phase: a refusal of its own, and so an event of its own. It says nothing, for
     // what it says goes through the runtime.
     let phases = busybox(&format!(
-        "for port in 8001 8002 8003; do \
+        "until [ -e /phases/begin ]; do sleep 0.1; done; \
+         for port in 8001 8002 8003; do \
            nc -w 1 {DENIED} $port 2>/dev/null; echo > /phases/tried-$port; \
            until [ -e /phases/$port ]; do sleep 0.1; done; \
          done"
@@ -385,6 +386,10 @@ fn no_tag_and_no_event_is_lost_while_the_runtime_is_away() {
         entries.map(|(id, tag)| (id, tag.class.0)).collect()
     };
 
+    wait_until("its policy holds", || {
+        covered(&deployed, &pod) == Some(true)
+    });
+    go_on("begin");
     tried("8001");
     let known = tags();
     containerd.kill().expect("containerd to kill");
