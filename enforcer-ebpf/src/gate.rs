@@ -99,12 +99,15 @@ pub fn ingress(ctx: &SkBuffContext) -> i32 {
 }
 
 /// A frame that comes out of a workload's interface. What passes is left to the programs beside this
-/// one, as if it were not there: for tcx this value is `TCX_NEXT`.
+/// one, as if it were not there but for the mark: for tcx this value is `TCX_NEXT`.
 #[inline(always)]
 pub fn device_egress(ctx: &SkBuffContext) -> i32 {
     let Some(mut frame) = Frame::new(ctx) else {
         return TC_ACT_UNSPEC;
     };
+    if let Some(mark) = tables::socket_tag_of(&frame, frame.cgroup).mark() {
+        frame.set_mark(mark);
+    }
     let decision = match frame.read(Way::Out) {
         Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
         Ok(packet) => {
