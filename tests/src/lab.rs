@@ -15,6 +15,7 @@ mod instance;
 mod netns;
 mod node;
 mod peer;
+pub mod receivers;
 mod recorder;
 mod resolver;
 mod run;
