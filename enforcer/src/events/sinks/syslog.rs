@@ -183,7 +183,7 @@ impl Sink for SyslogSink {
                     frames.extend_from_slice(&message);
                 }
                 let outcome = match &mut self.way {
-                    Way::Stream(stream) => stream.send(&frames, batch.last()),
+                    Way::Stream(stream) => stream.send(&frames),
                     Way::Udp(..) | Way::Unix(..) => Ok(()),
                 };
                 self.buffer = frames;
