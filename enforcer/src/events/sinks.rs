@@ -184,7 +184,8 @@ impl SinkError {
             Self::Connect(_) => FailureCause::Unreachable,
             Self::Tls(_) => FailureCause::Tls,
             Self::Unavailable {
-                status: 401 | 403, ..
+                status: 400 | 401 | 403,
+                ..
             }
             | Self::Credential { .. } => FailureCause::Forbidden,
             Self::Unavailable { .. } => FailureCause::Busy,
