@@ -198,7 +198,7 @@ pub(super) fn udp(address: &str) -> io::Result<UdpSocket> {
     Err(last)
 }
 
-pub(super) fn unix(path: &Path) -> io::Result<UnixDatagram> {
+pub(in crate::events::sinks) fn unix(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
     socket.set_write_timeout(Some(WRITE))?;
