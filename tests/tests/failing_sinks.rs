@@ -13,13 +13,14 @@ use enforcer_tests::lab::{
     Cgroup, Node, Peer, Probe, World,
     receivers::{Arrivals, Certificates, Hec, Http, Listener, Mood, Otlp, SyslogFrames, Webhook},
 };
+use rustls::ServerConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// The HTTP client waits half a minute for an answer, and pauses between attempts grow as long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A receiver, what it got, and how it misbehaves.
+/// A receiver that misbehaves.
 struct Bad {
     listener: Listener,
     arrivals: Arc<Arrivals>,
@@ -27,80 +28,101 @@ struct Bad {
     /// Cause and words of the failure that the status must have.
     cause: &'static str,
     words: &'static str,
+    /// Has it behave.
+    mend: Box<dyn Fn(&Listener)>,
 }
 
 impl Bad {
+    fn new(
+        scheme: &str,
+        (listener, arrivals): (Listener, Arc<Arrivals>),
+        (cause, words): (&'static str, &'static str),
+    ) -> Self {
+        Self {
+            sink: format!("{scheme}://{}", listener.address()),
+            listener,
+            arrivals,
+            cause,
+            words,
+            mend: Box::new(|listener| listener.behave(Mood::Takes)),
+        }
+    }
+
+    fn with(mut self, options: &str) -> Self {
+        self.sink = format!("{}?{options}", self.sink);
+        self
+    }
+
+    fn in_mood(self, mood: Mood) -> Self {
+        self.listener.behave(mood);
+        self
+    }
+
+    fn mended_by(mut self, mend: impl Fn(&Listener) + 'static) -> Self {
+        self.mend = Box::new(mend);
+        self
+    }
+
     fn name(&self) -> &str {
         self.sink.split('?').next().unwrap_or_default()
     }
 }
 
+fn webhook(tls: Option<Arc<ServerConfig>>) -> (Listener, Arc<Arrivals>) {
+    let arrivals = Arc::new(Arrivals::default());
+    let listener = Listener::start(Http(Webhook::new(&arrivals)), tls);
+    (listener.expect("a port"), arrivals)
+}
+
+fn syslog(tls: Option<Arc<ServerConfig>>) -> (Listener, Arc<Arrivals>) {
+    let arrivals = Arc::new(Arrivals::default());
+    let listener = Listener::start(SyslogFrames::new(&arrivals), tls);
+    (listener.expect("a port"), arrivals)
+}
+
+fn otlp() -> (Listener, Arc<Arrivals>) {
+    let arrivals = Arc::new(Arrivals::default());
+    let listener = Listener::start(Http(Otlp::new(&arrivals)), None);
+    (listener.expect("a port"), arrivals)
+}
+
+fn hec() -> ((Listener, Arc<Arrivals>), Arc<Hec>) {
+    let arrivals = Arc::new(Arrivals::default());
+    let hec = Arc::new(Hec::new(&arrivals));
+    let listener = Listener::start(Http(Arc::clone(&hec)), None);
+    ((listener.expect("a port"), arrivals), hec)
+}
+
 fn every_kind(directory: &TempDir, certificates: &Certificates) -> Vec<Bad> {
+    let server = certificates.server("server").expect("certificates");
     let stranger = || Some(certificates.server("stranger").expect("certificates"));
+    let as_server = move |listener: &Listener| listener.present(Arc::clone(&server));
     let token = directory.path().join("token");
     fs::write(&token, Hec::token()).expect("writes");
     let (token, ca) = (token.display(), certificates.file("ca.pem"));
-    let mut all = Vec::new();
-    let mut add = |listener: Listener, arrivals, scheme: &str, options: &str, cause, words| {
-        let sink = format!("{scheme}://{}?{options}", listener.address());
-        all.push(Bad {
-            listener,
-            arrivals,
-            sink,
-            cause,
-            words,
-        });
-    };
-    let arrivals = || Arc::new(Arrivals::default());
-
-    let got = arrivals();
-    let listener = Listener::start(Http(Webhook::new(&got)), None).expect("a port");
-    listener.behave(Mood::Silent);
-    add(listener, got, "webhook+http", "", "silent", "no answer");
-
-    let got = arrivals();
-    let hec = Http(Arc::new(Hec::new(&got)));
-    let listener = Listener::start(hec, None).expect("a port");
-    listener.behave(Mood::Busy(429, Some(1)));
-    let options = format!("token-file={token}");
-    add(listener, got, "splunk-hec+http", &options, "busy", "429");
-
-    let got = arrivals();
-    let listener = Listener::start(Http(Otlp::new(&got)), None).expect("a port");
-    listener.behave(Mood::Busy(503, None));
-    add(listener, got, "otlp+http", "gzip=true", "busy", "503");
-
-    let got = arrivals();
-    let listener = Listener::start(Http(Webhook::new(&got)), None).expect("a port");
-    listener.behave(Mood::Resets);
-    add(listener, got, "webhook+http", "", "closed", "reset");
-
-    let got = arrivals();
-    let listener = Listener::start(Http(Webhook::new(&got)), stranger()).expect("a port");
-    let options = format!("ca={ca}");
-    add(
-        listener,
-        got,
-        "webhook+https",
-        &options,
-        "tls",
-        "certificate",
-    );
-
-    let got = arrivals();
-    let listener = Listener::start(SyslogFrames::new(&got), stranger()).expect("a port");
-    add(listener, got, "syslog+tls", &options, "tls", "certificate");
-
-    let got = arrivals();
-    let listener = Listener::start(SyslogFrames::new(&got), None).expect("a port");
-    listener.behave(Mood::Silent);
-    add(listener, got, "syslog+tcp", "", "silent", "server");
-
-    let got = arrivals();
-    let listener = Listener::start(SyslogFrames::new(&got), None).expect("a port");
-    listener.behave(Mood::Resets);
-    add(listener, got, "syslog+tcp", "", "closed", "reset");
-    all
+    let (busy, _) = hec();
+    let (misdirected, collector) = hec();
+    vec![
+        Bad::new("webhook+http", webhook(None), ("silent", "no answer")).in_mood(Mood::Silent),
+        Bad::new("splunk-hec+http", busy, ("busy", "429"))
+            .with(&format!("token-file={token}"))
+            .in_mood(Mood::Busy(429, Some(1))),
+        Bad::new("splunk-hec+http", misdirected, ("forbidden", "\"code\":7"))
+            .with(&format!("token-file={token}&index=audit"))
+            .mended_by(move |_| collector.rename_index("audit")),
+        Bad::new("otlp+http", otlp(), ("busy", "503"))
+            .with("gzip=true")
+            .in_mood(Mood::Busy(503, None)),
+        Bad::new("webhook+http", webhook(None), ("closed", "reset")).in_mood(Mood::Resets),
+        Bad::new("webhook+https", webhook(stranger()), ("tls", "certificate"))
+            .with(&format!("ca={ca}"))
+            .mended_by(as_server.clone()),
+        Bad::new("syslog+tls", syslog(stranger()), ("tls", "certificate"))
+            .with(&format!("ca={ca}"))
+            .mended_by(as_server),
+        Bad::new("syslog+tcp", syslog(None), ("silent", "server")).in_mood(Mood::Silent),
+        Bad::new("syslog+tcp", syslog(None), ("closed", "reset")).in_mood(Mood::Resets),
+    ]
 }
 
 /// The sinks of the status, by name.
@@ -181,11 +203,7 @@ fn who_misbehaves_is_named_and_gets_everything_in_the_end() {
         wait_until(&node, bad.name(), |sinks| fails(sinks, bad));
     }
     for bad in &all {
-        bad.listener.behave(Mood::Takes);
-        if bad.cause == "tls" {
-            let server = certificates.server("server").expect("certificates");
-            bad.listener.present(server);
-        }
+        (bad.mend)(&bad.listener);
     }
     wait_until(&node, "all delivered", |sinks| {
         let done = |sink: &Value| sink["state"] == "fine" && sink["waiting"] == 0;

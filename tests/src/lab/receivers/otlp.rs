@@ -60,8 +60,8 @@ fn numbers(body: &[u8]) -> Option<Vec<u64>> {
 fn number(record: &LogRecord) -> Option<u64> {
     let mut attributes = record.attributes.iter();
     let attribute = attributes.find(|attribute| attribute.key == "enforcer.sequence")?;
-    match attribute.value.as_ref()?.value.as_ref()? {
-        Value::IntValue(number) => u64::try_from(*number).ok(),
-        _ => None,
-    }
+    let Some(Value::IntValue(number)) = attribute.value.as_ref()?.value else {
+        return None;
+    };
+    u64::try_from(number).ok()
 }
