@@ -19,6 +19,7 @@ mod netns;
 mod node;
 mod peer;
 mod pod;
+pub mod receivers;
 mod recorder;
 mod resolver;
 mod run;

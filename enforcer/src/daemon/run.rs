@@ -24,16 +24,16 @@ use super::{
     flows::FlowRecorder,
     metrics::MetricsServer,
     node::Node,
-    pod_source::PodSource,
+    pod_source::{PodSource, Told},
     renewal,
     reporter::{Reporter, RingBell},
-    settings::Settings,
+    settings::{Settings, Unknown},
     tracer::{Tracer, traced},
 };
 use crate::{
     control::{self, server::Server},
     events::{DaemonEvent, SinkSpec, clock},
-    workloads::{Cgroup2, PodInfo, Pods, Scope, Watch, interfaces::LinkNotices, layout::PodUid},
+    workloads::{Cgroup2, Pods, Scope, Watch, interfaces::LinkNotices},
 };
 
 /// How often repeats are told.
@@ -60,6 +60,7 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         roots: roots.collect::<Result<_, _>>()?,
         unknown: settings.unknown.unwrap_or_default().into(),
         pods: Pods::default(),
+        unresolved: settings.unresolved.unwrap_or(Unknown::Deny).into(),
     };
     if scope.roots.iter().any(|root| root == "/") {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
@@ -219,14 +220,26 @@ impl Daemon {
                     changed?;
                     self.cover_devices();
                 }
-                pods = self.pods.told() => self.learn_pods(pods),
-                _ = rescan.tick() => self.rescan(),
+                told = self.pods.told() => match told {
+                    Ok(told) => self.learn_pods(told),
+                    Err(event) => self.reporter.tell(event),
+                },
+                _ = rescan.tick() => {
+                    self.rescan();
+                    if self.node.selects_pods() {
+                        self.pods.ask();
+                    }
+                }
                 _ = beat.tick() => self.reporter.beat(self.node.enforcement())?,
                 () = renewal::due(self.node.until()) => self.renew(),
                 _ = sweep.tick() => {
                     self.reporter.sweep(self.node.enforcement())?;
                     self.node.enforcement().expire_names(clock::boottime_ns())?;
                     self.expire();
+                    self.give_up_on_pods();
+                    if self.node.watches_gaps() {
+                        self.cover_devices();
+                    }
                 }
                 Some(request) = asked.recv() => {
                     if self.answer(request) == Afterwards::End {
@@ -257,7 +270,7 @@ impl Daemon {
         self.cover_devices();
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
-        self.tell_ended();
+        self.tell_news();
         if let Err(error) = self.watch() {
             eprintln!("enforcer: watch: {error}");
         }
@@ -267,18 +280,18 @@ impl Daemon {
         if let Err(error) = self.node.renew(&mut self.reporter) {
             eprintln!("enforcer: an agreement ended, and the image with it is refused: {error:#}");
         }
-        self.tell_ended();
+        self.tell_news();
     }
 
-    fn tell_ended(&mut self) {
-        for event in self.node.take_ended() {
+    fn tell_news(&mut self) {
+        for event in self.node.take_news() {
             self.reporter.tell(event);
         }
     }
 
     fn rescan(&mut self) {
         let outcome = self.node.rescan(&mut self.reporter);
-        self.tell_ended();
+        self.tell_news();
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
@@ -288,12 +301,21 @@ impl Daemon {
         }
     }
 
-    fn learn_pods(&mut self, pods: Vec<(PodUid, PodInfo)>) {
+    fn learn_pods(&mut self, told: Told) {
+        if let Some(event) = told.news {
+            self.reporter.tell(event);
+        }
         self.pods.wait_longer();
-        if self.node.learn_pods(pods) {
+        if self.node.learn_pods(told.pods) {
             self.rescan();
         } else if self.node.awaits_pods() {
             self.pods.ask();
+        }
+    }
+
+    fn give_up_on_pods(&mut self) {
+        if self.node.give_up_on_pods() {
+            self.rescan();
         }
     }
 
@@ -301,6 +323,7 @@ impl Daemon {
         if let Err(error) = self.node.cover_devices() {
             eprintln!("enforcer: look at the interfaces: {error:#}");
         }
+        self.tell_news();
     }
 
     fn expire(&mut self) {
