@@ -4,6 +4,7 @@
 //! is at `/sys/fs/cgroup`; `/run`, `/var/lib/enforcer` and `/sys/fs/bpf` are its own. Pods are below a
 //! cgroup of the test.
 
+mod caller;
 mod cri;
 mod daemon_set;
 mod deployed;
@@ -42,9 +43,9 @@ use super::{
 };
 
 pub use self::{
+    caller::{ALLOWED, DENIED, LABELS, OWN, POLICY, answered, both, busybox, wait_until},
     daemon_set::DaemonSet,
     deployed::Deployed,
-    image::BUSYBOX,
     messages::{
         CONTAINER, ContainerConfig, ContainerId, ContainerMetadata, Executed, Image, NODE,
         Namespaces, POD,
@@ -222,11 +223,7 @@ impl<'w> Containerd<'w> {
     /// # Errors
     /// The runtime refuses.
     pub fn pod(&self, name: &str, labels: &[(&str, &str)]) -> anyhow::Result<CriPod> {
-        let own = Namespaces {
-            network: POD,
-            pid: CONTAINER,
-        };
-        self.run(self.announce(name, labels)?, own)
+        self.run(self.announce(name, labels)?, OWN)
     }
 
     /// Makes a pod that was announced.

@@ -12,7 +12,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 /// Its name.
-pub const BUSYBOX: &str = "localhost/busybox:1";
+pub(super) const BUSYBOX: &str = "localhost/busybox:1";
 
 /// Makes it as an archive in the layout of `docker save`, which every runtime imports.
 ///

@@ -54,7 +54,7 @@ state = "/run/containerd"
 [grpc]
   address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.internal.v1.opt"]
-  path = "{directory}/root/opt"
+  path = "{directory}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{BUSYBOX}"
   restrict_oom_score_adj = true
