@@ -37,6 +37,9 @@ pub struct Settings {
     /// Socket of the container runtime, for policies that select pods; none is the first that is at
     /// one of the usual places.
     pub cri_socket: Option<PathBuf>,
+    /// Name of this node in the cluster whose policies and pods it follows; none follows no cluster.
+    #[cfg(feature = "cluster")]
+    pub cluster_node: Option<String>,
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,

@@ -241,7 +241,9 @@ fn lifecycle(event: &DaemonEvent) -> (u8, &'static str) {
         | DaemonEvent::EventsLost { .. }
         | DaemonEvent::Heartbeat(_)
         | DaemonEvent::SinkFailing { .. }
-        | DaemonEvent::SinkRecovered { .. } => (99, "Other"),
+        | DaemonEvent::SinkRecovered { .. }
+        | DaemonEvent::ClusterUnreachable { .. }
+        | DaemonEvent::ClusterReached { .. } => (99, "Other"),
     }
 }
 

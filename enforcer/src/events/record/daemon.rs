@@ -83,6 +83,16 @@ pub enum DaemonEvent {
         /// Its name.
         sink: String,
     },
+    /// The API of the cluster does not answer; the documents that it told of last stay in force.
+    ClusterUnreachable {
+        /// The first request that failed, and why.
+        error: String,
+    },
+    /// The API of the cluster answers again.
+    ClusterReached {
+        /// Since when it did not, RFC 3339.
+        since: Arc<str>,
+    },
 }
 
 /// What the daemon has counted since it started. A consumer that compares two of them with the
@@ -161,12 +171,14 @@ impl DaemonEvent {
             | Self::Adopted { .. }
             | Self::PoliciesLoaded { .. }
             | Self::Heartbeat(_)
-            | Self::SinkRecovered { .. } => Severity::Informational,
+            | Self::SinkRecovered { .. }
+            | Self::ClusterReached { .. } => Severity::Informational,
             Self::Stopped => Severity::Low,
             Self::DatabaseOld { .. }
             | Self::EventsLost { .. }
             | Self::AgreementEnded { .. }
-            | Self::SinkFailing { .. } => Severity::Medium,
+            | Self::SinkFailing { .. }
+            | Self::ClusterUnreachable { .. } => Severity::Medium,
             Self::Isolation(event) => match event.step {
                 IsolationStep::Begun => Severity::High,
                 IsolationStep::Released | IsolationStep::Expired => Severity::Medium,
@@ -192,7 +204,9 @@ impl DaemonEvent {
             | Self::Isolation(_)
             | Self::Heartbeat(_)
             | Self::SinkFailing { .. }
-            | Self::SinkRecovered { .. } => None,
+            | Self::SinkRecovered { .. }
+            | Self::ClusterUnreachable { .. }
+            | Self::ClusterReached { .. } => None,
         }
     }
 }

@@ -78,6 +78,10 @@ pub(super) fn headline(event: &DaemonEvent) -> Headline {
         DaemonEvent::Heartbeat(_) => ("host", &["info"], "heartbeat", "success"),
         DaemonEvent::SinkFailing { .. } => ("host", &["info"], "sink-failing", "failure"),
         DaemonEvent::SinkRecovered { .. } => ("host", &["info"], "sink-recovered", "success"),
+        DaemonEvent::ClusterUnreachable { .. } => {
+            ("host", &["info"], "cluster-unreachable", "failure")
+        }
+        DaemonEvent::ClusterReached { .. } => ("host", &["info"], "cluster-reached", "success"),
     };
     Headline {
         category,
@@ -156,6 +160,12 @@ pub(in crate::events::encode) fn message(event: &DaemonEvent) -> String {
             format!("event sink {sink} does not take records, which wait: {error}")
         }
         DaemonEvent::SinkRecovered { sink } => format!("event sink {sink} takes records again"),
+        DaemonEvent::ClusterUnreachable { error } => format!(
+            "the API of the cluster does not answer; what it told of last stays in force: {error}"
+        ),
+        DaemonEvent::ClusterReached { since } => {
+            format!("the API of the cluster answers again, which it had not since {since}")
+        }
     }
 }
 
@@ -167,7 +177,8 @@ fn write_own(own: &mut Object<'_>, event: &DaemonEvent) {
             own.number("generation", *generation);
         }
         DaemonEvent::Isolation(isolation) => own.text("workload", &isolation.workload),
-        DaemonEvent::Detached | DaemonEvent::Stopped => {}
+        DaemonEvent::Detached | DaemonEvent::Stopped | DaemonEvent::ClusterUnreachable { .. } => {}
+        DaemonEvent::ClusterReached { since } => own.text("since", since),
         DaemonEvent::PoliciesLoaded {
             generation,
             policies,
