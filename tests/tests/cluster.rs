@@ -78,12 +78,17 @@ impl Lab {
         told.unwrap_or_else(|error| panic!("{state} {generation}: {error}: {}", said()));
     }
 
+    /// How many events there are of this kind about the cluster.
     fn count(&self, action: &str) -> usize {
-        let events = self.node.events.read().expect("events");
-        events
-            .iter()
-            .filter(|it| it["event"]["action"] == action)
-            .count()
+        of_cluster(&self.node.events.read().expect("events"), action)
+    }
+
+    fn wait_for_event(&self, action: &str, times: usize) {
+        let told = self
+            .node
+            .events
+            .wait_until(|events| of_cluster(events, action) >= times);
+        told.expect("an event");
     }
 
     fn push(&self, words: &[&str]) -> Output {
@@ -91,6 +96,15 @@ impl Lab {
         command.env("KUBECONFIG", self.server.kubeconfig().expect("a file"));
         command.args(words).output().expect("it runs")
     }
+}
+
+/// How many of these events are about the cluster.
+fn of_cluster(events: &[Value], action: &str) -> usize {
+    let is_one = |event: &&Value| {
+        event["event"]["action"] == action
+            && event["enforcer"]["source"] == "the API of the cluster"
+    };
+    events.iter().filter(is_one).count()
 }
 
 fn policy(name: &str, selector: &Value, country: &str) -> Value {
@@ -212,11 +226,7 @@ fn gone_versions_and_broken_connections_lose_nothing() {
     change("US", &|server| server.forget(Gone::InTheWatch));
     change("DE", &|server| server.forget(Gone::AtItsStart));
     assert!(lists() > before, "a version that is gone needs one");
-    assert_eq!(
-        lab.count("cluster-unreachable"),
-        0,
-        "none of this is an outage"
-    );
+    assert_eq!(lab.count("source-failing"), 0, "none of this is an outage");
 }
 
 #[test]
@@ -262,14 +272,12 @@ fn without_the_server_the_last_policies_stay() {
     assert!(lab.refused(&llm, US));
 
     lab.server.stop();
-    lab.node
-        .wait_for("cluster-unreachable", 1)
-        .expect("an event");
+    lab.wait_for_event("source-failing", 1);
     let status = lab.node.status().expect("a status");
     assert_fields(&status, &[("/cluster/reachable", json!(false))]);
     assert!(status["cluster"]["down_since"].is_string(), "{status}");
     assert!(lab.refused(&llm, US));
-    let told = lab.count("cluster-unreachable");
+    let told = lab.count("source-failing");
     assert_eq!(told, 1, "an outage is told once");
 
     daemon.kill().expect("killed");
@@ -281,9 +289,8 @@ fn without_the_server_the_last_policies_stay() {
     assert!(lab.passes(&llm, US));
     let _daemon = lab.start();
     assert!(lab.refused(&llm, US) && lab.passes(&llm, DE));
-    lab.node
-        .wait_for("cluster-unreachable", 3)
-        .expect("one for each daemon");
+    // One for each daemon.
+    lab.wait_for_event("source-failing", 3);
 
     lab.server
         .apply(&lab.policy("sovereign", "US"))
@@ -291,7 +298,7 @@ fn without_the_server_the_last_policies_stay() {
     lab.server.start().expect("the server again");
     lab.wait_for("sovereign", 2, "Enforced");
     assert!(lab.refused(&llm, DE) && lab.passes(&llm, US));
-    lab.node.wait_for("cluster-reached", 1).expect("an event");
+    lab.wait_for_event("source-recovered", 1);
     let status = lab.node.status().expect("a status");
     assert_fields(
         &status,
@@ -300,7 +307,7 @@ fn without_the_server_the_last_policies_stay() {
             ("/cluster/outages", json!(1)),
         ],
     );
-    assert_eq!(lab.count("cluster-unreachable"), 3);
+    assert_eq!(lab.count("source-failing"), 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use aya::maps::{HashMap, Map, MapData};
-use enforcer_common::abi::{CgroupId, Tag, names};
+use enforcer_common::abi::{CgroupId, Stance, Tag, names};
 use enforcer_tests::lab::{Cgroup, ContainerRuntime, Node, Peer, Probe, World, assert_fields};
 use serde_json::{Value, json};
 
@@ -48,6 +48,17 @@ fn tagged(node: &Node, cgroup: &Cgroup) -> Duration {
         std::thread::yield_now();
     }
     started.elapsed()
+}
+
+/// Waits until policies apply to a cgroup.
+fn judged(node: &Node, cgroup: &Cgroup) {
+    let started = Instant::now();
+    let tags = tags(node);
+    let id = cgroup.id().expect("an id");
+    while tags.get(&id, 0).ok().and_then(|tag| tag.stance()) != Some(Stance::Judge) {
+        assert!(started.elapsed() < Duration::from_secs(10), "not judged");
+        std::thread::yield_now();
+    }
 }
 
 fn tags(node: &Node) -> HashMap<MapData, CgroupId, Tag> {
@@ -114,6 +125,113 @@ fn pods_are_held_until_the_runtime_tells_of_them_and_judged_then() {
             workload(&after, cgroup)["class"],
             workload(&before, cgroup)["class"]
         );
+    }
+}
+
+#[test]
+fn an_outage_of_the_runtime_is_told_once_and_takes_nothing() {
+    let world = World::new().expect("a world");
+    let _peer = Peer::new(&world).expect("a peer");
+    let mut runtime = ContainerRuntime::new().expect("a runtime");
+    let mut node = Node::new().expect("a node");
+    node.arguments(["--cri-socket", &runtime.socket().to_string_lossy()]);
+    node.write_policy(&policy("{pods: {namespaces: [llm]}}"))
+        .expect("a policy");
+    let _daemon = node.start().expect("a daemon");
+    let kubepods = node.root.child("kubepods").expect("a cgroup");
+    let pod = kubepods.child(&format!("pod{UID}")).expect("a cgroup");
+    runtime.add("llm", "vllm-0", UID, &[]);
+    tagged(&node, &pod);
+
+    runtime.interrupt().expect("down");
+    let later = kubepods
+        .child(&format!("pod{OTHER_UID}"))
+        .expect("a cgroup");
+    node.wait_for("source-failing", 1).expect("an event");
+    assert_eq!(outcomes(&world, &pod), ["EPERM", "answer"]);
+    assert_eq!(outcomes(&world, &later), ["silence", "silence"]);
+
+    runtime.add("llm", "vllm-1", OTHER_UID, &[]);
+    runtime.resume().expect("up");
+    tagged(&node, &later);
+    assert_eq!(outcomes(&world, &later), ["EPERM", "answer"]);
+    let told = node.wait_for("source-recovered", 1).expect("an event");
+    let failing = told
+        .iter()
+        .filter(|it| it["event"]["action"] == "source-failing");
+    assert_eq!(failing.count(), 1);
+}
+
+#[test]
+fn a_pod_that_nobody_tells_of_is_refused_after_a_while() {
+    let world = World::new().expect("a world");
+    let _peer = Peer::new(&world).expect("a peer");
+    let runtime = ContainerRuntime::new().expect("a runtime");
+    let mut node = Node::new().expect("a node");
+    let socket = runtime.socket();
+    node.arguments(["--cri-socket", &socket.to_string_lossy()]);
+    node.arguments(["--resolve-within", "1s"]);
+    node.write_policy(&policy("{pods: {namespaces: [llm]}}"))
+        .expect("a policy");
+    let _daemon = node.start().expect("a daemon");
+    let kubepods = node.root.child("kubepods").expect("a cgroup");
+    let pod = kubepods.child(&format!("pod{UID}")).expect("a cgroup");
+    let told = node.wait_for("pod-unresolved", 1).expect("an event");
+    let told = told
+        .iter()
+        .find(|it| it["event"]["action"] == "pod-unresolved");
+    assert_fields(
+        told.expect("an event"),
+        &[
+            ("/enforcer/pod_uid", json!(UID)),
+            ("/enforcer/cgroup", json!(pod.below_mount())),
+            ("/enforcer/stance", json!("deny")),
+        ],
+    );
+    tagged(&node, &pod);
+    assert_eq!(outcomes(&world, &pod), ["EPERM", "EPERM"]);
+
+    runtime.add("llm", "vllm-0", UID, &[]);
+    judged(&node, &pod);
+    assert_eq!(outcomes(&world, &pod), ["EPERM", "answer"]);
+}
+
+#[test]
+fn who_can_send_past_the_hooks_is_told_of() {
+    let node = Node::new().expect("a node");
+    node.allow("llm", &["DE"]).expect("a policy");
+    let _daemon = node.start().expect("a daemon");
+    let llm = node.root.child("llm").expect("a cgroup");
+    let bound = llm.child("bound").expect("a cgroup");
+    let free = llm.child("free").expect("a cgroup");
+    tagged(&node, &bound);
+    tagged(&node, &free);
+    let sleeper = |cgroup: &Cgroup, bounding: &str| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--bounding-set", bounding, "sleep", "1000"]);
+        cgroup.confine(&mut command).expect("confined");
+        Sleeper(command.spawn().expect("setpriv"))
+    };
+    let _bound = sleeper(&bound, "-net_raw");
+    let _free = sleeper(&free, "+all");
+    let told = node.wait_for("coverage-lost", 1).expect("an event");
+    let mut told = told
+        .iter()
+        .filter(|it| it["event"]["action"] == "coverage-lost");
+    let first = told.next().expect("an event");
+    assert_fields(first, &[("/enforcer/workload", json!(free.below_mount()))]);
+    assert!(told.next().is_none());
+    let status = node.status().expect("a status");
+    assert_eq!(workload(&status, &bound)["device"]["covered"], true);
+    assert_eq!(workload(&status, &free)["device"]["covered"], false);
+}
+
+/// A process, ended with the test.
+struct Sleeper(std::process::Child);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("killed");
     }
 }
 

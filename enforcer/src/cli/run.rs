@@ -48,6 +48,12 @@ pub(super) struct RunArgs {
     /// Socket of the container runtime, which tells of pods [default: that of containerd, CRI-O or k3s]
     #[arg(long, value_name = "PATH")]
     cri_socket: Option<PathBuf>,
+    /// How long a pod that policies may select is waited for, if nobody tells of it [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    resolve_within: Option<Keep>,
+    /// How a pod stands that nobody told of in that time [default: deny]
+    #[arg(long, value_enum)]
+    unresolved: Option<Unknown>,
     /// Follow the policies and pods of a cluster as well: the one of the kubeconfig, or of the service
     /// account of this pod. NODE is this node's name there [default: $NODE_NAME, else the host name]
     #[cfg(feature = "cluster")]
@@ -100,6 +106,8 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.agreement = args.agreement.or(settings.agreement);
     settings.cri_socket = args.cri_socket.clone().or(settings.cri_socket);
     settings.unknown = args.unknown.or(settings.unknown);
+    settings.resolve_within = args.resolve_within.or(settings.resolve_within);
+    settings.unresolved = args.unresolved.or(settings.unresolved);
     settings.record_flows |= args.record_flows;
     settings.keep_flows = args.keep_flows.or(settings.keep_flows);
     settings.metrics = args.metrics.or(settings.metrics);

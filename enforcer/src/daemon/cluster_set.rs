@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::state_file;
-use crate::policy::{self, Bundle, BundleFile, Diagnostics, Loaded, Severity};
+use crate::policy::{self, Bundle, BundleFile, Diagnostics, Loaded, Severity, crd::ResourceKind};
 
 /// A document of the cluster, as this node is to enforce it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,10 +152,10 @@ impl ClusterSet {
 
     /// Finds the documents that can be in force together with `others`. A broken one does not keep
     /// the others out: what was in force in its place stays. Nothing that is in force goes because
-    /// something is broken.
+    /// something is broken, or because what it names was removed: that stays then.
     ///
     /// # Errors
-    /// What is in force already does not load with the rest: nothing may change.
+    /// What is in force does not load with `others` any more: nothing may change.
     pub(super) fn settle(
         &self,
         wanted: &[ClusterDocument],
@@ -189,10 +189,34 @@ impl ClusterSet {
                 stepped_back = true;
                 refused.insert(path, text);
             }
-            if !stepped_back {
+            if stepped_back {
+                continue;
+            }
+            let removed = self.removed_names(&documents);
+            if removed.is_empty() {
                 return Err(findings);
             }
+            for document in removed {
+                let path = document.file.path.clone();
+                let why = format!("{path}: removed, but what is in force names it: it stays");
+                refused.insert(path, why);
+                documents.push(document);
+            }
         }
+    }
+
+    /// What is in force and not among `documents`, of the kinds that others name.
+    fn removed_names(&self, documents: &[ClusterDocument]) -> Vec<ClusterDocument> {
+        let is_named = |path: &str| {
+            let plural = path.split('/').next();
+            [ResourceKind::Region, ResourceKind::Provider]
+                .iter()
+                .any(|kind| plural == Some(kind.plural()))
+        };
+        let is_removed = |held: &&ClusterDocument| {
+            is_named(&held.file.path) && !documents.iter().any(|it| it.file.path == held.file.path)
+        };
+        self.documents.iter().filter(is_removed).cloned().collect()
     }
 
     /// Writes down what is to be in force.

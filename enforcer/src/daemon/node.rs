@@ -5,6 +5,7 @@ mod class_file;
 mod cluster;
 mod devices;
 mod effects;
+mod gaps;
 mod isolate;
 mod lookup;
 mod place;
@@ -81,7 +82,8 @@ pub struct Node {
     devices: Devices,
     pods: SeenPods,
     last_error: Option<String>,
-    ended: Vec<DaemonEvent>,
+    /// What is to be told.
+    news: Vec<DaemonEvent>,
     ledger: Ledger,
     apply_time: Option<Duration>,
 }
@@ -139,7 +141,7 @@ impl Node {
             pods: SeenPods::default(),
             devices: Devices::open().context("open a rtnetlink socket")?,
             last_error: None,
-            ended: Vec::new(),
+            news: Vec::new(),
             ledger: Ledger::default(),
             apply_time: None,
         };

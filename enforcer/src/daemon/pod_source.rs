@@ -4,10 +4,13 @@ use std::{path::Path, time::Duration};
 
 use tokio::{sync::mpsc, time::sleep};
 
-use crate::workloads::{
-    PodInfo,
-    cri::{CriError, Runtime},
-    layout::PodUid,
+use crate::{
+    events::DaemonEvent,
+    workloads::{
+        PodInfo,
+        cri::{CriError, Runtime},
+        layout::PodUid,
+    },
 };
 
 /// What a runtime answers.
@@ -25,8 +28,18 @@ pub(super) struct PodSource {
     pause: Duration,
     answer: mpsc::Sender<Listed>,
     answers: mpsc::Receiver<Listed>,
-    last_error: Option<String>,
+    answered: bool,
+    failing: bool,
 }
+
+/// An answer, and what there is to tell of who gave it.
+pub(super) struct Told {
+    pub(super) pods: Vec<(PodUid, PodInfo)>,
+    pub(super) news: Option<DaemonEvent>,
+}
+
+/// What events call it.
+const NAME: &str = "container runtime";
 
 impl PodSource {
     /// The runtime at `socket`, or at one of the usual places as soon as it is there.
@@ -38,29 +51,37 @@ impl PodSource {
             pause: Duration::ZERO,
             answer,
             answers,
-            last_error: None,
+            answered: false,
+            failing: false,
         }
     }
 
-    /// Asks, unless a question is on its way.
+    /// Asks, unless a question is on its way. A host may have no runtime at all; one that was
+    /// there is expected.
     pub(super) fn ask(&mut self) {
         if self.asking {
             return;
         }
-        let Some(runtime) = self.runtime.clone().or_else(Runtime::find) else {
+        let found = self.runtime.clone().or_else(Runtime::find);
+        if found.is_none() && !self.answered {
             return;
-        };
+        }
         self.asking = true;
         let (answer, pause) = (self.answer.clone(), self.pause);
         tokio::spawn(async move {
             sleep(pause).await;
+            let listed = match found {
+                Some(runtime) => runtime.pods().await,
+                None => Err(CriError::Gone),
+            };
             // The daemon that does not listen any more ends with this task.
-            let _ = answer.send(runtime.pods().await).await;
+            let _ = answer.send(listed).await;
         });
     }
 
-    /// Waits for an answer. An error is told once, and is nothing that was learnt.
-    pub(super) async fn told(&mut self) -> Vec<(PodUid, PodInfo)> {
+    /// Waits for an answer, or for news. An error is nothing that was learnt: it is told once, and
+    /// the next question follows by itself.
+    pub(super) async fn told(&mut self) -> Result<Told, DaemonEvent> {
         loop {
             let Some(answer) = self.answers.recv().await else {
                 std::future::pending::<()>().await;
@@ -69,17 +90,22 @@ impl PodSource {
             self.asking = false;
             match answer {
                 Ok(pods) => {
-                    self.last_error = None;
-                    return pods;
+                    self.answered = true;
+                    let recovered = std::mem::take(&mut self.failing);
+                    let news = recovered.then(|| DaemonEvent::SourceRecovered {
+                        source: NAME.to_owned(),
+                    });
+                    return Ok(Told { pods, news });
                 }
                 Err(error) => {
-                    let error = format!("{:#}", anyhow::Error::new(error));
-                    if self.last_error.as_ref() != Some(&error) {
-                        eprintln!("enforcer: {error}; what is known of pods stays");
-                        self.last_error = Some(error);
-                    }
                     self.wait_longer();
                     self.ask();
+                    if !std::mem::replace(&mut self.failing, true) {
+                        return Err(DaemonEvent::SourceFailing {
+                            source: NAME.to_owned(),
+                            error: format!("{:#}", anyhow::Error::new(error)),
+                        });
+                    }
                 }
             }
         }

@@ -27,10 +27,10 @@ use super::{
     flows::FlowRecorder,
     metrics::MetricsServer,
     node::{Node, state_directory},
-    pod_source::PodSource,
+    pod_source::{PodSource, Told},
     renewal,
     reporter::{Reporter, RingBell},
-    settings::Settings,
+    settings::{Settings, Unknown},
     tracer::{Tracer, traced},
 };
 #[cfg(feature = "cluster")]
@@ -39,7 +39,7 @@ use crate::{
     cluster::{Follower, Seen},
     control::{self, server::Server},
     events::{DaemonEvent, SinkSpec, clock},
-    workloads::{Cgroup2, PodInfo, Pods, Scope, Watch, interfaces::LinkNotices, layout::PodUid},
+    workloads::{Cgroup2, Pods, Scope, Watch, interfaces::LinkNotices},
 };
 
 /// How often repeats are told.
@@ -66,6 +66,7 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         roots: roots.collect::<Result<_, _>>()?,
         unknown: settings.unknown.unwrap_or_default().into(),
         pods: Pods::default(),
+        unresolved: settings.unresolved.unwrap_or(Unknown::Deny).into(),
     };
     if scope.roots.iter().any(|root| root == "/") {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
@@ -249,15 +250,27 @@ impl Daemon {
                     changed?;
                     self.cover_devices();
                 }
-                pods = self.pods.told() => self.learn_pods(pods),
+                told = self.pods.told() => match told {
+                    Ok(told) => self.learn_pods(told),
+                    Err(event) => self.reporter.tell(event),
+                },
                 before = ClusterSource::news(self.cluster.as_mut()) => self.attend_cluster(&before),
-                _ = rescan.tick() => self.rescan(),
+                _ = rescan.tick() => {
+                    self.rescan();
+                    if self.node.selects_pods() {
+                        self.pods.ask();
+                    }
+                }
                 _ = beat.tick() => self.reporter.beat(self.node.enforcement())?,
                 () = renewal::due(self.node.until()) => self.renew(),
                 _ = sweep.tick() => {
                     self.reporter.sweep(self.node.enforcement())?;
                     self.node.enforcement().expire_names(clock::boottime_ns())?;
                     self.expire();
+                    self.give_up_on_pods();
+                    if self.node.watches_gaps() {
+                        self.cover_devices();
+                    }
                     self.attend_trial();
                 }
                 Some(request) = asked.recv() => {
@@ -290,7 +303,7 @@ impl Daemon {
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
         self.follow_refused();
-        self.tell_ended();
+        self.tell_news();
         if let Err(error) = self.watch() {
             eprintln!("enforcer: watch: {error}");
         }
@@ -300,18 +313,18 @@ impl Daemon {
         if let Err(error) = self.node.renew(&mut self.reporter) {
             eprintln!("enforcer: an agreement ended, and the image with it is refused: {error:#}");
         }
-        self.tell_ended();
+        self.tell_news();
     }
 
-    fn tell_ended(&mut self) {
-        for event in self.node.take_ended() {
+    fn tell_news(&mut self) {
+        for event in self.node.take_news() {
             self.reporter.tell(event);
         }
     }
 
     fn rescan(&mut self) {
         let outcome = self.node.rescan(&mut self.reporter);
-        self.tell_ended();
+        self.tell_news();
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
@@ -321,12 +334,21 @@ impl Daemon {
         }
     }
 
-    fn learn_pods(&mut self, pods: Vec<(PodUid, PodInfo)>) {
+    fn learn_pods(&mut self, told: Told) {
+        if let Some(event) = told.news {
+            self.reporter.tell(event);
+        }
         self.pods.wait_longer();
-        if self.node.learn_pods(pods) {
+        if self.node.learn_pods(told.pods) {
             self.rescan();
         } else if self.node.awaits_pods() {
             self.pods.ask();
+        }
+    }
+
+    fn give_up_on_pods(&mut self) {
+        if self.node.give_up_on_pods() {
+            self.rescan();
         }
     }
 
@@ -334,6 +356,7 @@ impl Daemon {
         if let Err(error) = self.node.cover_devices() {
             eprintln!("enforcer: look at the interfaces: {error:#}");
         }
+        self.tell_news();
     }
 
     fn expire(&mut self) {

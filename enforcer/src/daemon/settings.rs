@@ -37,6 +37,10 @@ pub struct Settings {
     /// Socket of the container runtime, for policies that select pods; none is the first that is at
     /// one of the usual places.
     pub cri_socket: Option<PathBuf>,
+    /// How long a pod that policies may select is waited for; 30 seconds unless given.
+    pub resolve_within: Option<Keep>,
+    /// How it stands after that: `deny` unless given.
+    pub unresolved: Option<Unknown>,
     /// Name of this node in the cluster whose policies and pods it follows; none follows no cluster.
     #[cfg(feature = "cluster")]
     pub cluster_node: Option<String>,
@@ -169,6 +173,18 @@ impl Settings {
             sinks.push("-".parse()?);
         }
         Ok(sinks)
+    }
+}
+
+impl Unknown {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+        }
     }
 }
 

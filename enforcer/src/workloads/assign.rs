@@ -37,6 +37,8 @@ pub struct Scope {
     pub unknown: Stance,
     /// What is known of pods.
     pub pods: Pods,
+    /// How a pod stands that nobody told of in time.
+    pub unresolved: Stance,
 }
 
 impl Scope {
@@ -86,7 +88,9 @@ impl Scope {
         selecting.sort_unstable();
         selecting.dedup();
         let managed = !self.roots.is_empty();
-        let awaited = pod.is_some() && info.is_none() && policies.iter().any(selects_pods);
+        let untold = pod.filter(|_| info.is_none() && policies.iter().any(selects_pods));
+        let given_up = untold.is_some_and(|pod| self.pods.is_given_up(pod));
+        let awaited = untold.is_some() && !given_up;
         if awaited {
             selecting.clear();
         }
@@ -94,7 +98,13 @@ impl Scope {
             assigned.push(Assignment {
                 path: path.to_owned(),
                 attach: !managed && inherited.is_empty() && !awaited,
-                otherwise: (managed && !awaited).then(|| self.stance(cgroups, policies, path, pod)),
+                otherwise: (managed && !awaited).then(|| {
+                    if given_up {
+                        self.unresolved
+                    } else {
+                        self.stance(cgroups, policies, path, pod)
+                    }
+                }),
                 policies: selecting.clone(),
                 pod,
                 awaited,

@@ -41,6 +41,9 @@ pub enum CriError {
         #[source]
         source: tonic::transport::Error,
     },
+    /// There was one, and its socket is gone.
+    #[error("no container runtime has its socket at one of the usual places any more")]
+    Gone,
     /// It refused.
     #[error("list the pods of the container runtime at {socket}")]
     Refused {

@@ -41,6 +41,18 @@ pub fn namespace_of(pid: u32) -> Option<NetnsId> {
     inode(&format!("/proc/{pid}/ns/net"))
 }
 
+/// Whether a process can ever open packet sockets in the network namespace that it is in: without
+/// `CAP_NET_RAW` in its bounding set no program that it starts gets it (capabilities(7)).
+#[must_use]
+pub fn may_open_packet_sockets(pid: u32) -> bool {
+    const CAP_NET_RAW: u64 = 1 << 13;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+    let bounding = bounding.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // A process that is gone opens nothing.
+    bounding.is_some_and(|mask| mask & CAP_NET_RAW != 0)
+}
+
 /// The network namespace of this process.
 ///
 /// # Errors

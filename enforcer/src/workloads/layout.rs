@@ -9,6 +9,8 @@
 //! Guaranteed pods have no level of their own. A kubelet in a container (kind, k3s) has the same tree
 //! below a prefix, with `kubelet-` before the names of slices or `kubelet` above them.
 
+use std::fmt;
+
 /// What a path says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner<'a> {
@@ -45,6 +47,14 @@ impl PodUid {
             digits += 1;
         }
         (digits == 32).then_some(Self(number))
+    }
+}
+
+impl fmt::Display for PodUid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{:032x}", self.0);
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
+        f.write_str(&parts.join("-"))
     }
 }
 
@@ -241,5 +251,9 @@ mod tests {
         }
         assert_eq!(pod(&written("/kubepods/pod{U}/{I}")), PodUid::parse(UID));
         assert_eq!(pod("/system.slice/vllm.service"), None);
+        assert_eq!(
+            PodUid::parse(UID).map(|uid| uid.to_string()).as_deref(),
+            Some(UID)
+        );
     }
 }

@@ -22,7 +22,8 @@ pub struct PodInfo {
 /// has a cgroup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pods {
-    known: HashMap<PodUid, Arc<PodInfo>>,
+    told: HashMap<PodUid, Arc<PodInfo>>,
+    given_up: HashSet<PodUid>,
     /// Those that the cluster itself told of.
     of_cluster: HashSet<PodUid>,
 }
@@ -31,7 +32,18 @@ impl Pods {
     /// The pod of this uid, if a source told of it.
     #[must_use]
     pub fn get(&self, uid: PodUid) -> Option<&Arc<PodInfo>> {
-        self.known.get(&uid)
+        self.told.get(&uid)
+    }
+
+    /// Waits no longer for somebody to tell of a pod. Who does so later is heard all the same.
+    pub fn give_up(&mut self, uid: PodUid) {
+        self.given_up.insert(uid);
+    }
+
+    /// Whether nobody told of the pod in time.
+    #[must_use]
+    pub fn is_given_up(&self, uid: PodUid) -> bool {
+        self.given_up.contains(&uid)
     }
 
     /// Takes what a source lists now. Of the others, those stay that have a cgroup. Whether anything
@@ -45,15 +57,17 @@ impl Pods {
             .into_iter()
             .map(|(uid, info)| (uid, Arc::new(info)))
             .collect();
-        for (uid, info) in &self.known {
+        for (uid, info) in &self.told {
             if self.of_cluster.contains(uid) {
                 fresh.insert(*uid, Arc::clone(info));
             } else if with_cgroup.contains(uid) {
                 fresh.entry(*uid).or_insert_with(|| Arc::clone(info));
             }
         }
-        let changed = fresh != self.known;
-        self.known = fresh;
+        self.given_up
+            .retain(|uid| with_cgroup.contains(uid) && !fresh.contains_key(uid));
+        let changed = fresh != self.told;
+        self.told = fresh;
         changed
     }
 
@@ -110,5 +124,21 @@ mod tests {
         assert!(!pods.learn_of_cluster(vec![], &HashSet::from([uid])));
         assert!(pods.learn([], &HashSet::new()));
         assert_eq!(label(&pods), None);
+    }
+
+    #[test]
+    fn who_tells_late_is_heard() {
+        let uid = PodUid::parse(&"1".repeat(32)).expect("a uid");
+        let mut pods = Pods::default();
+        pods.give_up(uid);
+        assert!(!pods.learn([], &HashSet::from([uid])));
+        assert!(pods.is_given_up(uid));
+        let info = PodInfo {
+            namespace: "llm".into(),
+            name: "one".into(),
+            labels: BTreeMap::new(),
+        };
+        assert!(pods.learn([(uid, info)], &HashSet::from([uid])));
+        assert!(!pods.is_given_up(uid));
     }
 }

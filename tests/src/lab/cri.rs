@@ -2,9 +2,10 @@
 
 use std::{
     convert::Infallible,
+    fs,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{self, Poll},
 };
 
@@ -13,7 +14,7 @@ use enforcer::workloads::cri::{
     ListPodSandboxRequest, ListPodSandboxResponse, PodSandbox, PodSandboxMetadata,
 };
 use tempfile::TempDir;
-use tokio::{net::UnixListener, runtime::Runtime};
+use tokio::{net::UnixListener, runtime::Runtime, task::JoinHandle};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     Request, Response, Status,
@@ -32,7 +33,8 @@ type Sandboxes = Arc<Mutex<Vec<PodSandbox>>>;
 pub struct ContainerRuntime {
     sandboxes: Sandboxes,
     directory: TempDir,
-    _runtime: Runtime,
+    runtime: Runtime,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl ContainerRuntime {
@@ -42,27 +44,60 @@ impl ContainerRuntime {
     /// No directory for temporary files.
     pub fn new() -> anyhow::Result<Self> {
         let directory = TempDir::new()?;
-        let sandboxes = Sandboxes::default();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let listener = {
-            let _entered = runtime.enter();
-            UnixListener::bind(directory.path().join(SOCKET)).context("bind a unix socket")?
+        let mut started = Self {
+            sandboxes: Sandboxes::default(),
+            directory,
+            runtime,
+            serving: None,
         };
-        let service = List(Arc::clone(&sandboxes));
-        runtime.spawn(async move {
+        started.resume()?;
+        Ok(started)
+    }
+
+    /// Answers again at the same socket.
+    ///
+    /// # Errors
+    /// It cannot be bound.
+    pub fn resume(&mut self) -> anyhow::Result<()> {
+        let listener = {
+            let _entered = self.runtime.enter();
+            UnixListener::bind(self.socket()).context("bind a unix socket")?
+        };
+        let service = List(Arc::clone(&self.sandboxes));
+        self.serving = Some(self.runtime.spawn(async move {
             let connections = UnixListenerStream::new(listener);
             Server::builder()
                 .serve_with_incoming(service, connections)
                 .await
-        });
-        Ok(Self {
-            sandboxes,
-            directory,
-            _runtime: runtime,
-        })
+                .expect("a server that is not ended serves");
+        }));
+        Ok(())
+    }
+
+    /// Is down: its socket is gone.
+    ///
+    /// # Errors
+    /// The socket cannot be removed.
+    pub fn interrupt(&mut self) -> anyhow::Result<()> {
+        if let Some(serving) = self.serving.take() {
+            serving.abort();
+        }
+        Ok(fs::remove_file(self.socket())?)
+    }
+
+    /// Lists no pod any more.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<PodSandbox>> {
+        self.sandboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its socket.
@@ -84,11 +119,7 @@ impl ContainerRuntime {
             }),
             labels: labels.collect(),
         };
-        let mut sandboxes = self
-            .sandboxes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        sandboxes.push(sandbox);
+        self.lock().push(sandbox);
     }
 }
 

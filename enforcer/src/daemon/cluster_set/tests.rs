@@ -62,19 +62,30 @@ fn a_broken_document_keeps_no_other_out() {
 #[test]
 fn nothing_in_force_goes_because_something_else_went() {
     let before = [region("partners", "CH"), policy("a", "partners")];
-    let error = settle(&set(&before), &before[1..]).expect_err("a region is missing");
-    assert!(
-        error
-            .render(crate::policy::Color::Never)
-            .contains("partners")
+    let wanted = [policy("a", "partners"), policy("b", "nowhere")];
+    let settled = settle(&set(&before), &wanted).expect("the region stays");
+    assert_eq!(
+        settled.documents,
+        [policy("a", "partners"), region("partners", "CH")]
     );
+    let refused: Vec<&str> = settled.refused.keys().map(String::as_str).collect();
+    assert_eq!(refused, ["egresspolicies/b", "regions/partners"]);
     // With the policy, its region may go.
-    assert!(
-        settle(&set(&before), &[])
-            .expect("nothing")
-            .documents
-            .is_empty()
-    );
+    let settled = settle(&set(&before), &[]).expect("nothing");
+    assert!(settled.documents.is_empty() && settled.refused.is_empty());
+}
+
+#[test]
+fn what_does_not_load_with_this_host_changes_nothing() {
+    let pushed = Bundle {
+        files: vec![BundleFile {
+            path: "a.yaml".to_owned(),
+            text: policy("a", "eu").file.text,
+        }],
+    };
+    let wanted = [policy("a", "eu"), policy("b", "eu")];
+    let settled = set(&wanted[..1]).settle(&wanted, &pushed, |bundle| load_with(&[], bundle));
+    assert!(settled.is_err());
 }
 
 #[test]

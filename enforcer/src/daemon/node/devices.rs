@@ -4,24 +4,29 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
+    time::Instant,
 };
 
 use anyhow::Context as _;
 use enforcer_common::abi::{CgroupId, ClassId, Stance, Tag};
 
-use super::Node;
+use super::{Node, gaps::Gaps};
 use crate::{
     control::DeviceCoverage,
+    events::DaemonEvent,
     kernel::Interface,
     workloads::{
         CgroupPath,
         cgroup2::upwards,
-        interfaces::{HostEnd, Interfaces, NetnsId, namespace_of, own_namespace},
+        interfaces::{
+            HostEnd, Interfaces, NetnsId, may_open_packet_sockets, namespace_of, own_namespace,
+        },
     },
 };
 
-const SHARED: &str = "its processes use the interfaces of the host, where packet sockets and AF_XDP \
-                      pass every hook: give it a network namespace of its own, or no CAP_NET_RAW";
+const SHARED: &str = "a process with CAP_NET_RAW uses the interfaces of the host, where packet \
+                      sockets and AF_XDP pass every hook: give it a network namespace of its own, \
+                      or drop the capability";
 const NO_END: &str = "a network namespace of its processes has no veth or netkit end on the host: \
                       what passes no socket hook is not judged there";
 
@@ -30,6 +35,7 @@ pub(super) struct Devices {
     interfaces: Interfaces,
     own: NetnsId,
     coverage: HashMap<CgroupPath, DeviceCoverage>,
+    gaps: Gaps,
 }
 
 /// A network namespace with processes of workloads.
@@ -45,6 +51,8 @@ struct Member {
     path: CgroupPath,
     cgroup: CgroupId,
     class: ClassId,
+    /// Of its processes on the host's interfaces.
+    may_open_packet_sockets: bool,
 }
 
 impl Devices {
@@ -53,6 +61,7 @@ impl Devices {
             interfaces: Interfaces::open()?,
             own: own_namespace()?,
             coverage: HashMap::new(),
+            gaps: Gaps::default(),
         })
     }
 }
@@ -69,6 +78,7 @@ impl Node {
         let ends = interfaces.host_ends().context("list interfaces")?;
         let judged: Vec<Member> = self.tags.iter().filter_map(judged).collect();
         let mut coverage = HashMap::new();
+        let mut found = HashMap::new();
         for (id, namespace) in self.namespaces(&judged) {
             let own = id == self.devices.own;
             let peer = if own {
@@ -89,7 +99,7 @@ impl Node {
             }
             for member in &namespace.members {
                 let reason = if own {
-                    Some(SHARED.to_owned())
+                    member.may_open_packet_sockets.then(|| SHARED.to_owned())
                 } else if ends.is_empty() {
                     Some(NO_END.to_owned())
                 } else if member.class != owner.class {
@@ -103,10 +113,34 @@ impl Node {
                 for path in upwards(&member.path) {
                     merge(&mut coverage, path, &ends, reason.as_deref());
                 }
+                let known = found.entry(member.cgroup).or_insert(None);
+                if known.is_none() {
+                    *known = reason;
+                }
             }
         }
         self.devices.coverage = coverage;
+        self.tell_gaps(found);
         self.release_devices(&ends, &judged)
+    }
+
+    /// Whether [`cover_devices`](Self::cover_devices) is to be asked again soon.
+    #[must_use]
+    pub fn watches_gaps(&self) -> bool {
+        self.devices.gaps.is_watching()
+    }
+
+    fn tell_gaps(&mut self, found: HashMap<CgroupId, Option<String>>) {
+        for (cgroup, news) in self.devices.gaps.see(found, Instant::now()) {
+            let Some((_, assignment)) = self.tags.get(&cgroup) else {
+                continue;
+            };
+            let workload = self.workload_info(assignment).name;
+            self.news.push(match news {
+                Some(reason) => DaemonEvent::CoverageLost { workload, reason },
+                None => DaemonEvent::CoverageRestored { workload },
+            });
+        }
     }
 
     fn release_devices(&mut self, ends: &[HostEnd], judged: &[Member]) -> anyhow::Result<()> {
@@ -132,8 +166,15 @@ impl Node {
                     pid,
                     members: Vec::new(),
                 });
-                if namespace.members.last() != Some(member) {
-                    namespace.members.push(member.clone());
+                let may_open = id == self.devices.own && may_open_packet_sockets(pid);
+                match namespace.members.last_mut() {
+                    Some(last) if last.cgroup == member.cgroup => {
+                        last.may_open_packet_sockets |= may_open;
+                    }
+                    Some(_) | None => namespace.members.push(Member {
+                        may_open_packet_sockets: may_open,
+                        ..member.clone()
+                    }),
                 }
             }
         }
@@ -154,6 +195,7 @@ fn judged((cgroup, (tag, assignment)): (&CgroupId, &(Tag, super::Assignment))) -
         path: assignment.path.clone(),
         cgroup: *cgroup,
         class: tag.class,
+        may_open_packet_sockets: false,
     })
 }
 
@@ -207,6 +249,7 @@ mod tests {
             path: path.into(),
             cgroup: CgroupId(path.len() as u64),
             class: ClassId(class),
+            may_open_packet_sockets: false,
         }
     }
 

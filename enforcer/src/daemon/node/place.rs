@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use enforcer_common::abi::{CgroupId, Tag};
 
-use super::{Node, pods::SeenPods};
+use super::Node;
 use crate::workloads::{Assignment, cgroup2};
 
 /// Deepest level at which the kernel programs find a tag.
@@ -13,7 +13,7 @@ const DEEPEST: usize = 16;
 impl Node {
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
     pub(super) fn place(&mut self, assigned: Vec<Assignment>) -> anyhow::Result<()> {
-        self.pods = SeenPods::of(&assigned);
+        self.pods.see(&assigned);
         let mut placed = HashMap::new();
         for assignment in assigned {
             // A cgroup may go at any time; then there is nothing to place.

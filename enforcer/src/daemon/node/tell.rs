@@ -26,7 +26,7 @@ impl Node {
         }
     }
 
-    fn workload_info(&self, assignment: &Assignment) -> WorkloadInfo {
+    pub(super) fn workload_info(&self, assignment: &Assignment) -> WorkloadInfo {
         if let Some(info) = assignment.pod.and_then(|pod| self.scope.pods.get(pod)) {
             return WorkloadInfo {
                 name: format!("{}/{}", info.namespace, info.name).into(),

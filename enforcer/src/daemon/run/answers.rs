@@ -82,6 +82,7 @@ impl Daemon {
                 if let (Err(problem), false) = (&answer, dry_run) {
                     reporter.tell(node.rejected(problem));
                 }
+                self.cover_devices();
                 drop(reply.send(answer));
             }
             PolicyCall::Rollback(request, author, reply) => {
@@ -89,6 +90,7 @@ impl Daemon {
                 if let Err(problem) = &answer {
                     reporter.tell(node.rejected(problem));
                 }
+                self.cover_devices();
                 drop(reply.send(answer));
             }
         }
@@ -99,10 +101,12 @@ impl Daemon {
         match call {
             IsolationCall::Isolate(request, author, reply) => {
                 let answer = node.isolate(&request, author, reporter);
+                self.cover_devices();
                 drop(reply.send(answer.map_err(problem)));
             }
             IsolationCall::Release(request, author, reply) => {
                 let answer = node.release(&request, &author, reporter);
+                self.cover_devices();
                 drop(reply.send(answer.map_err(problem)));
             }
         }

@@ -3,6 +3,9 @@
 use super::Daemon;
 use crate::{cluster::Seen, events::DaemonEvent};
 
+/// The API server, in events.
+const SOURCE: &str = "the API of the cluster";
+
 impl Daemon {
     /// Brings what is different from `before` into force, and tells of outages.
     pub(super) fn attend_cluster(&mut self, before: &Seen) {
@@ -29,7 +32,7 @@ impl Daemon {
         };
         self.node.follow(&wanted, &mut self.reporter);
         self.cover_devices();
-        self.tell_ended();
+        self.tell_news();
         if let Some(source) = &self.cluster {
             source.report(self.node.cluster(), self.node.generation());
         }
@@ -84,26 +87,22 @@ impl Daemon {
     }
 
     fn tell_outages(&mut self, before: &Seen, now: &Seen) {
+        let recovered = || DaemonEvent::SourceRecovered {
+            source: SOURCE.to_owned(),
+        };
         let is_new = now.outages > before.outages;
         if before.is_down && (!now.is_down || is_new) {
-            self.tell_reached(before);
+            self.reporter.tell(recovered());
         }
         // One that is over already is told of all the same; of several, the last one.
         if let (Some(outage), true) = (&now.outage, is_new) {
-            self.reporter.tell(DaemonEvent::ClusterUnreachable {
+            self.reporter.tell(DaemonEvent::SourceFailing {
+                source: SOURCE.to_owned(),
                 error: outage.error.clone(),
             });
             if !now.is_down {
-                self.tell_reached(now);
+                self.reporter.tell(recovered());
             }
-        }
-    }
-
-    fn tell_reached(&mut self, seen: &Seen) {
-        if let Some(outage) = &seen.outage {
-            self.reporter.tell(DaemonEvent::ClusterReached {
-                since: outage.since.to_string().into(),
-            });
         }
     }
 }

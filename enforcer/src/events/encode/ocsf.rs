@@ -242,8 +242,11 @@ fn lifecycle(event: &DaemonEvent) -> (u8, &'static str) {
         | DaemonEvent::Heartbeat(_)
         | DaemonEvent::SinkFailing { .. }
         | DaemonEvent::SinkRecovered { .. }
-        | DaemonEvent::ClusterUnreachable { .. }
-        | DaemonEvent::ClusterReached { .. } => (99, "Other"),
+        | DaemonEvent::CoverageLost { .. }
+        | DaemonEvent::CoverageRestored { .. }
+        | DaemonEvent::SourceFailing { .. }
+        | DaemonEvent::SourceRecovered { .. }
+        | DaemonEvent::PodUnresolved { .. } => (99, "Other"),
     }
 }
 

@@ -83,15 +83,40 @@ pub enum DaemonEvent {
         /// Its name.
         sink: String,
     },
-    /// The API of the cluster does not answer; the documents that it told of last stay in force.
-    ClusterUnreachable {
-        /// The first request that failed, and why.
+    /// Of a workload, not all that it sends is judged.
+    CoverageLost {
+        /// Its name.
+        workload: Arc<str>,
+        /// What passes, and what to do about it.
+        reason: String,
+    },
+    /// All that a workload sends is judged again.
+    CoverageRestored {
+        /// Its name.
+        workload: Arc<str>,
+    },
+    /// Who tells of workloads does not answer; what was told stays.
+    SourceFailing {
+        /// Its name.
+        source: String,
+        /// Why.
         error: String,
     },
-    /// The API of the cluster answers again.
-    ClusterReached {
-        /// Since when it did not, RFC 3339.
-        since: Arc<str>,
+    /// It answers again.
+    SourceRecovered {
+        /// Its name.
+        source: String,
+    },
+    /// Nobody told of a pod in time.
+    PodUnresolved {
+        /// Its `metadata.uid`.
+        pod: String,
+        /// Path of its cgroup.
+        cgroup: Arc<str>,
+        /// How long it was waited for, in seconds.
+        waited_seconds: u64,
+        /// How it stands from now on: `hold`, `deny` or `allow`.
+        stance: &'static str,
     },
 }
 
@@ -172,18 +197,23 @@ impl DaemonEvent {
             | Self::PoliciesLoaded { .. }
             | Self::Heartbeat(_)
             | Self::SinkRecovered { .. }
-            | Self::ClusterReached { .. } => Severity::Informational,
+            | Self::CoverageRestored { .. }
+            | Self::SourceRecovered { .. } => Severity::Informational,
             Self::Stopped => Severity::Low,
             Self::DatabaseOld { .. }
             | Self::EventsLost { .. }
             | Self::AgreementEnded { .. }
             | Self::SinkFailing { .. }
-            | Self::ClusterUnreachable { .. } => Severity::Medium,
+            | Self::SourceFailing { .. }
+            | Self::PodUnresolved { .. } => Severity::Medium,
             Self::Isolation(event) => match event.step {
                 IsolationStep::Begun => Severity::High,
                 IsolationStep::Released | IsolationStep::Expired => Severity::Medium,
             },
-            Self::Detached | Self::PoliciesRejected { .. } | Self::Faults { .. } => Severity::High,
+            Self::Detached
+            | Self::PoliciesRejected { .. }
+            | Self::Faults { .. }
+            | Self::CoverageLost { .. } => Severity::High,
         }
     }
 
@@ -205,8 +235,11 @@ impl DaemonEvent {
             | Self::Heartbeat(_)
             | Self::SinkFailing { .. }
             | Self::SinkRecovered { .. }
-            | Self::ClusterUnreachable { .. }
-            | Self::ClusterReached { .. } => None,
+            | Self::CoverageLost { .. }
+            | Self::CoverageRestored { .. }
+            | Self::SourceFailing { .. }
+            | Self::SourceRecovered { .. }
+            | Self::PodUnresolved { .. } => None,
         }
     }
 }

@@ -1,3 +1,5 @@
+mod daemon;
+
 use std::{fs, path::Path, sync::Arc};
 
 use enforcer_common::{
@@ -12,10 +14,7 @@ use super::Encoder;
 use crate::events::{
     aggregate::Describe,
     enrich::{Enricher, process::ProcFs},
-    record::{
-        CommandName, DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Parent, Process,
-        ProcessImage, Record, SinkTally, Violation,
-    },
+    record::{CommandName, DaemonEvent, Facts, Parent, Process, ProcessImage, Record, Violation},
     samples::{SampleContext, addr, event, observer},
 };
 
@@ -103,84 +102,12 @@ fn unknown_workload() -> Violation {
     violation(facts(&event))
 }
 
-fn daemon_events() -> Vec<DaemonEvent> {
-    vec![
-        DaemonEvent::Started { generation: 1 },
-        DaemonEvent::Adopted { generation: 3 },
-        DaemonEvent::PoliciesLoaded {
-            generation: 4,
-            policies: 2,
-        },
-        DaemonEvent::PoliciesRejected {
-            generation: 4,
-            diagnostics: vec![
-                "policies/llm.yaml:9:7: region `eeea` is not known: did you mean `eea`?".into(),
-                "policies/llm.yaml:12:5: two rules are named `crm`: rename one".into(),
-            ],
-        },
-        DaemonEvent::AgreementEnded {
-            provider: "own-models".into(),
-            policy: "ai-providers".into(),
-            reference: Some("IC-7".into()),
-            generation: 4,
-        },
-        DaemonEvent::DatabaseOld {
-            database: "built-in".into(),
-            age_days: 92,
-            limit_days: 45,
-        },
-        DaemonEvent::Faults {
-            fault: "no_page",
-            count: 3,
-        },
-        DaemonEvent::EventsLost {
-            cause: "ring_full",
-            count: 17,
-        },
-        DaemonEvent::Isolation(IsolationEvent {
-            step: IsolationStep::Begun,
-            workload: "/llm/a".into(),
-            reason: "beacon to an unknown host".into(),
-            by: Some("anna (uid 1000)".into()),
-            until: "2026-11-22T12:00:00Z".into(),
-        }),
-        DaemonEvent::Isolation(IsolationEvent {
-            step: IsolationStep::Expired,
-            workload: "/llm/a".into(),
-            reason: "beacon to an unknown host".into(),
-            by: None,
-            until: "2026-11-22T12:00:00Z".into(),
-        }),
-        DaemonEvent::Stopped,
-        DaemonEvent::Detached,
-        DaemonEvent::SinkFailing {
-            sink: "syslog+tls://siem:6514".into(),
-            error: "connect: Connection refused (os error 111)".into(),
-        },
-        DaemonEvent::SinkRecovered {
-            sink: "syslog+tls://siem:6514".into(),
-        },
-        DaemonEvent::Heartbeat(Heartbeat {
-            generation: 4,
-            workloads: 12,
-            lost: vec![("ring_full", 17)],
-            faults: vec![("no_page", 3)],
-            sinks: vec![SinkTally {
-                sink: "syslog+tls://siem:6514".into(),
-                delivered: 4210,
-                waiting: 3,
-                lost: 0,
-            }],
-        }),
-    ]
-}
-
 fn samples() -> Vec<Record> {
     [denied(), repeated(), audited(), unknown_workload()]
         .into_iter()
         .map(Record::Violation)
         .chain(
-            daemon_events()
+            daemon::events()
                 .into_iter()
                 .map(|event| Record::Daemon(at(0), event)),
         )
