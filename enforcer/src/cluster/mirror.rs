@@ -65,11 +65,15 @@ pub(super) async fn mirror<K, T>(
 /// The server does not know any more what followed the last version that was seen, and says so
 /// instead of beginning a watch.
 fn is_gone(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
-        watcher::Error::WatchError(status) => status.code == 410,
-        _ => false,
-    }
+    let status = match error {
+        watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => return false,
+    };
+    status.code == 410
 }
 
 struct Patience {

@@ -195,13 +195,18 @@ impl Cluster {
             let after = api.patch(name, &params, &Patch::Apply(manifest)).await?;
             Ok((before, after))
         });
-        let (before, after) = applied.map_err(|error| match error {
-            kube::Error::Api(status) if status.code == 409 => ClusterError::Conflict {
-                object: format!("{}/{name}", kind.name()),
-                message: status.message,
-            },
-            error => ClusterError::request(doing)(error),
-        })?;
+        let refused = |error| {
+            if let kube::Error::Api(status) = &error
+                && status.code == 409
+            {
+                return ClusterError::Conflict {
+                    object: format!("{}/{name}", kind.name()),
+                    message: status.message.clone(),
+                };
+            }
+            ClusterError::request(doing)(error)
+        };
+        let (before, after) = applied.map_err(refused)?;
         let outcome = match &before {
             None => Outcome::Created,
             Some(before) if content(before) == content(&after) => Outcome::Unchanged,

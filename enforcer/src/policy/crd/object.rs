@@ -80,10 +80,8 @@ fn typed(node: &Node, schema: &Value) -> Value {
     match &node.value {
         Content::Mapping(entries) => {
             let entries = entries.iter().map(|entry| {
-                let field = match &schema["properties"][&entry.key] {
-                    Value::Null => &schema["additionalProperties"],
-                    field => field,
-                };
+                let named = schema["properties"].get(&entry.key);
+                let field = named.unwrap_or(&schema["additionalProperties"]);
                 (entry.key.clone(), typed(&entry.value, field))
             });
             Value::Object(entries.collect::<Map<_, _>>())

@@ -42,10 +42,10 @@ impl Definitions {
     pub(super) fn of(schema: &str) -> Result<Self, Unsupported> {
         let mut schema: Value =
             serde_json::from_str(schema).map_err(|_| Unsupported::NotASchema)?;
-        match schema["$defs"].take() {
-            Value::Object(definitions) => Ok(Self(definitions)),
-            _ => Err(Unsupported::NotASchema),
-        }
+        let Value::Object(definitions) = schema["$defs"].take() else {
+            return Err(Unsupported::NotASchema);
+        };
+        Ok(Self(definitions))
     }
 
     /// A definition as it is published; null when there is none.
