@@ -1,5 +1,6 @@
 //! `check`: everything about the tree that a machine can judge.
 
+mod deploy;
 mod families;
 mod kernel_programs;
 mod licences;
@@ -36,6 +37,7 @@ enum Step {
     Words,
     Licences,
     Sigma,
+    Deploy,
     Clippy,
     ClippyBpf,
     Docs,
@@ -58,6 +60,7 @@ impl Step {
             Self::Words => "the text holds for every reader on every machine",
             Self::Licences => "what is linked in may be shipped (deny.toml)",
             Self::Sigma => "detection rules are what backends take",
+            Self::Deploy => "chart, manifests and unit are what Kubernetes and systemd take",
             Self::Clippy => "no warnings in userspace, with and without the kernel part",
             Self::ClippyBpf => "no warnings in the kernel programs",
             Self::Docs => "every link in the documentation leads somewhere",
@@ -74,6 +77,7 @@ impl Step {
             Self::Words => report(words::findings(&tree::files()?)?),
             Self::Licences => licences::check(),
             Self::Sigma => sigma::check(),
+            Self::Deploy => deploy::check(),
             Self::Clippy => clippy(toolchain),
             Self::ClippyBpf => clippy_bpf(),
             Self::Docs => docs(toolchain),

@@ -217,6 +217,10 @@ impl Daemon {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         eprintln!("enforcer: ready");
+        // Units that are ordered after this one start now.
+        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+            eprintln!("enforcer: tell the service manager: {error}");
+        }
         loop {
             tokio::select! {
                 () = server.serve() => {}

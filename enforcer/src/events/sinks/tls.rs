@@ -92,3 +92,15 @@ fn unusable(path: &Path, error: &rustls::pki_types::pem::Error) -> SinkError {
         problem: error.to_string(),
     }
 }
+
+#[cfg(all(test, feature = "fips"))]
+mod tests {
+    use super::{TlsOptions, provider};
+
+    #[test]
+    fn the_validated_module_does_the_cryptography() {
+        assert!(provider().fips());
+        let config = TlsOptions::default().client().expect("the system's roots");
+        assert!(config.fips());
+    }
+}
