@@ -101,7 +101,7 @@ fn list(shared: &Shared, asked: &Asked, parameters: &Parameters, bare: bool) -> 
     let number = |name: &str| parameters.get(name).and_then(|it| it.parse::<usize>().ok());
     let from = number("continue").unwrap_or(0);
     // Small pages, so that there are several.
-    let most = number("limit").unwrap_or(items.len()).min(2).max(1);
+    let most = number("limit").unwrap_or(items.len()).clamp(1, 2);
     let until = (from + most).min(items.len());
     let more = (until < items.len()).then(|| until.to_string());
     json_of(

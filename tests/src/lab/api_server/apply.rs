@@ -86,14 +86,14 @@ fn listed(mut object: Value) -> Value {
 /// Every field of the part that is applied, with its value. Lists are atomic.
 fn leaves(object: &Value, status: bool) -> BTreeMap<Path, Value> {
     fn walk(value: &Value, path: &Path, leaves: &mut BTreeMap<Path, Value>) {
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                for (name, field) in fields {
-                    let path = path.iter().chain([name]).cloned().collect();
-                    walk(field, &path, leaves);
-                }
-            }
-            value => drop(leaves.insert(path.clone(), value.clone())),
+        let fields = value.as_object().filter(|fields| !fields.is_empty());
+        let Some(fields) = fields else {
+            leaves.insert(path.clone(), value.clone());
+            return;
+        };
+        for (name, field) in fields {
+            let path = path.iter().chain([name]).cloned().collect();
+            walk(field, &path, leaves);
         }
     }
     let mut leaves = BTreeMap::new();
