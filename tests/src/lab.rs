@@ -4,6 +4,7 @@
 //! It needs root. Without it every constructor fails and says so: a test that cannot run has not
 //! passed.
 
+mod api_server;
 mod arrival;
 mod cgroup;
 mod confined;
@@ -32,6 +33,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+pub use api_server::{ApiServer, Gone};
 pub use arrival::Arrival;
 pub use cgroup::{Cgroup, PREFIX, mount, wait_until_empty};
 pub use confined::{Confined, ConfinedRun};

@@ -6,7 +6,7 @@ use hyper::Method;
 
 use crate::{
     control::{
-        self, Coverage, DeviceCoverage, Status, Workload,
+        self, ClusterStatus, Coverage, DeviceCoverage, Status, Workload,
         client::{CallError, call},
     },
     daemon::status::of_pins,
@@ -123,6 +123,19 @@ fn name(workload: &Workload) -> &'static str {
     }
 }
 
+fn print_cluster(cluster: &ClusterStatus) {
+    let documents = cluster.documents;
+    match (&cluster.down_since, &cluster.error) {
+        (Some(since), Some(error)) => println!(
+            "cluster    does not answer since {since}; {documents} documents of it stay in force: {error}"
+        ),
+        _ => println!("cluster    node {}, {documents} documents", cluster.node),
+    }
+    for refused in &cluster.refused {
+        println!("refused    {refused}");
+    }
+}
+
 fn print(status: &Status) {
     println!("instance   {}", status.instance);
     let enforcing = if status.enforcing {
@@ -137,6 +150,9 @@ fn print(status: &Status) {
     }
     if let Some(revision) = status.revision {
         println!("pushed     revision {revision}");
+    }
+    if let Some(cluster) = &status.cluster {
+        print_cluster(cluster);
     }
     for isolation in &status.isolations {
         let by = isolation.author.as_ref().map(ToString::to_string);

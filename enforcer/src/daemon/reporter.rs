@@ -10,7 +10,7 @@ use tokio::{
     sync::broadcast,
 };
 
-use super::{context::Known, flows::FlowRecorder, live::Live};
+use super::{context::Known, flows::FlowRecorder, live::Live, trial::Trial};
 use crate::{
     events::{
         Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Pipeline, ProcFs, Record,
@@ -59,6 +59,7 @@ pub struct Reporter {
     pipeline: Pipeline,
     flows: Option<FlowRecorder>,
     live: Live,
+    trial: Option<Trial>,
     told: u64,
 }
 
@@ -88,6 +89,7 @@ impl Reporter {
             pipeline,
             flows: None,
             live: Live::new(&observer),
+            trial: None,
             told: 0,
         })
     }
@@ -101,6 +103,11 @@ impl Reporter {
     #[must_use]
     pub fn flows(&self) -> Option<&FlowRecorder> {
         self.flows.as_ref()
+    }
+
+    /// What counts refusals of canaries, if there are any.
+    pub(super) fn trial(&mut self) -> &mut Option<Trial> {
+        &mut self.trial
     }
 
     /// Every record from now on, as the sinks have it.
@@ -274,6 +281,9 @@ impl Reporter {
         self.told += 1;
         if let (Record::Violation(violation), Some(flows)) = (record, &mut self.flows) {
             flows.refused(violation);
+        }
+        if let (Record::Violation(violation), Some(trial)) = (record, &mut self.trial) {
+            trial.refused(violation);
         }
         self.pipeline.push(record);
         self.live.tell(record, self.pipeline.sequence());

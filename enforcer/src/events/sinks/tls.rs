@@ -7,11 +7,11 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
 use super::SinkError;
+use crate::crypto::provider;
 
 /// Whom to trust and who to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,15 +28,6 @@ pub struct TlsOptions {
 pub(super) struct Identity {
     pub(super) roots: Vec<CertificateDer<'static>>,
     pub(super) own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
-}
-
-/// Does the cryptography: aws-lc-rs in its FIPS 140-3 module with the feature `fips`, else ring.
-pub(super) fn provider() -> Arc<CryptoProvider> {
-    #[cfg(feature = "fips")]
-    let provider = rustls::crypto::default_fips_provider();
-    #[cfg(not(feature = "fips"))]
-    let provider = rustls::crypto::ring::default_provider();
-    Arc::new(provider)
 }
 
 impl TlsOptions {
