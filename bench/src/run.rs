@@ -48,8 +48,8 @@ impl Scale {
     fn effort(self) -> Effort {
         match self {
             Self::Quick => Effort {
-                pairs: 15,
-                rounds: 30,
+                pairs: 11,
+                rounds: 24,
             },
             Self::Full => Effort {
                 pairs: 31,
