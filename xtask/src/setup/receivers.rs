@@ -1,5 +1,6 @@
 //! Syslog servers that the sinks are tested against. Debian lets only one be installed at a time, so
-//! both are unpacked beside each other, and nothing of the machine's own changes.
+//! both are unpacked beside each other, and nothing of the machine's own changes. liblognorm comes with
+//! them: it reads lines of CEF.
 
 use std::{fs, path::PathBuf};
 
@@ -14,6 +15,7 @@ const PACKAGES: &[&str] = &[
     "libglib2.0-0",
     "libivykis0",
     "libjson-c5",
+    "liblognorm-utils",
     "liblognorm5",
     "libnet1",
     "libpcre3",
@@ -23,7 +25,11 @@ const PACKAGES: &[&str] = &[
     "syslog-ng-core",
 ];
 /// What is there when all is.
-const SERVERS: [&str; 2] = ["usr/sbin/rsyslogd", "usr/sbin/syslog-ng"];
+const PROGRAMS: [&str; 3] = [
+    "usr/sbin/rsyslogd",
+    "usr/sbin/syslog-ng",
+    "usr/bin/lognormalizer",
+];
 
 /// Unpacks the servers below `target/receivers`, unless they are there.
 ///
@@ -33,17 +39,23 @@ pub(super) fn ensure() -> Result<()> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| cmd::root().join("target"), PathBuf::from);
     let directory = target.join("receivers");
-    if SERVERS.iter().all(|server| directory.join(server).exists()) {
+    if PROGRAMS
+        .iter()
+        .all(|program| directory.join(program).exists())
+    {
         return Ok(());
     }
     if cmd::find("apt-get").is_none() || cmd::find("dpkg").is_none() {
         bail!(
-            "tests of sinks need rsyslogd and syslog-ng below {}: unpack them there",
+            "tests of sinks need rsyslogd, syslog-ng and lognormalizer below {}: unpack them there",
             directory.display()
         );
     }
     cmd::say(
-        &format!("unpack rsyslog and syslog-ng below {}", directory.display()),
+        &format!(
+            "unpack rsyslog, syslog-ng and liblognorm below {}",
+            directory.display()
+        ),
         "sinks are tested against them",
     );
     let packages = directory.join("packages");

@@ -109,6 +109,8 @@ impl Encoder {
         write_destination(line, &facts.destination);
         if let Some(source) = facts.source {
             line.object("src_endpoint", |endpoint| {
+                // An endpoint has more than a port.
+                endpoint.text("name", workload(facts));
                 if let Some(addr) = source.addr {
                     endpoint.shown("ip", ip(addr));
                 }
