@@ -81,6 +81,6 @@ fn every_kind_of_record_is_among_them() {
     let verdicts = of("/enforcer/verdict");
     assert_eq!(verdicts.len(), 5, "{verdicts:?}");
     let actions = of("/event/action");
-    // The verdicts, and the daemon's own events.
-    assert_eq!(actions.len(), 5 + 16, "{actions:?}");
+    // The verdicts, findings, and the daemon's own events.
+    assert_eq!(actions.len(), 5 + 1 + 16, "{actions:?}");
 }

@@ -20,7 +20,7 @@ impl Classes {
                 jsonschema::draft202012::new(&schema).expect("a schema"),
             )
         };
-        Self([4001, 6002].map(class).into())
+        Self([2004, 4001, 6002].map(class).into())
     }
 
     /// What the schema of its class has against a document.
@@ -79,6 +79,12 @@ fn the_schemas_find_faults() {
             "{pointer}: {document:#}"
         );
     }
+    let finding = documents
+        .iter()
+        .find(|document| document["class_uid"] == 2004);
+    let mut finding = finding.expect("a finding").clone();
+    finding["evidences"][0] = json!({});
+    assert!(!classes.findings(&finding).is_empty());
     // Without the profile, the fields of a control are none.
     let mut stranger = sound.clone();
     stranger["class_uid"] = json!(6002);

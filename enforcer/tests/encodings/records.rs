@@ -1,5 +1,7 @@
 //! Strategies of records: every kind, every field present and absent, and text that means harm.
 
+mod daemon;
+
 use std::{
     path::Path,
     sync::Arc,
@@ -8,9 +10,8 @@ use std::{
 
 use enforcer::{
     events::{
-        DaemonEvent, DatabaseRef, Facts, GeoAgreement, Heartbeat, IsolationEvent, IsolationStep,
-        Mode, Outcome, PlaceInfo, Record, RuleInfo, SinkTally, Violation, WorkloadInfo,
-        WorkloadKind,
+        DatabaseRef, Facts, Finding, GeoAgreement, Mode, Outcome, PlaceInfo, Record, RuleInfo,
+        Violation, WorkloadInfo, WorkloadKind,
         record::{
             CommandName, Container, Destination, Parent, Placement, Process, ProcessImage, Source,
         },
@@ -19,7 +20,7 @@ use enforcer::{
 };
 use enforcer_common::{
     abi::{Addr, ClassId, Hook, Port, Proto},
-    verdict::{Fault, Reason},
+    verdict::Reason,
 };
 use jiff::Timestamp;
 use proptest::{
@@ -90,8 +91,9 @@ fn moment() -> impl Strategy<Value = Timestamp> {
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
-        3 => violation().prop_map(Record::Violation),
-        1 => (moment(), daemon()).prop_map(|(at, event)| Record::Daemon(at, event)),
+        6 => violation().prop_map(Record::Violation),
+        1 => finding().prop_map(Record::Finding),
+        2 => (moment(), daemon::event()).prop_map(|(at, event)| Record::Daemon(at, event)),
     ]
 }
 
@@ -105,6 +107,23 @@ fn violation() -> impl Strategy<Value = Violation> {
             end: a.max(b),
         }
     })
+}
+
+fn finding() -> impl Strategy<Value = Finding> {
+    let numbers = (number(), number(), number());
+    let moments = (moment(), moment(), moment());
+    (facts(), numbers, any::<bool>(), moments).prop_map(
+        |(facts, (number, count, evidence), again, (since, start, end))| Finding {
+            number,
+            again,
+            since,
+            count,
+            start,
+            end,
+            evidence,
+            facts: Arc::new(facts),
+        },
+    )
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
@@ -327,112 +346,4 @@ fn rule() -> impl Strategy<Value = RuleInfo> {
                 }
             },
         )
-}
-
-fn daemon() -> impl Strategy<Value = DaemonEvent> {
-    let plain = select(vec![DaemonEvent::Detached, DaemonEvent::Stopped]);
-    let generation = number().prop_flat_map(|generation| {
-        select(vec![
-            DaemonEvent::Started { generation },
-            DaemonEvent::Adopted { generation },
-            DaemonEvent::PoliciesLoaded {
-                generation,
-                policies: 7,
-            },
-        ])
-    });
-    let rejected = (number(), vec(hostile(), 0..3)).prop_map(|(generation, diagnostics)| {
-        DaemonEvent::PoliciesRejected {
-            generation,
-            diagnostics,
-        }
-    });
-    let sink =
-        (hostile(), hostile()).prop_map(|(sink, error)| DaemonEvent::SinkFailing { sink, error });
-    prop_oneof![
-        plain,
-        generation,
-        rejected,
-        sink,
-        hostile().prop_map(|sink| DaemonEvent::SinkRecovered { sink }),
-        counted(),
-        isolation(),
-        agreement_ended(),
-        (name(), any::<u32>(), any::<u32>()).prop_map(|(database, age_days, limit_days)| {
-            DaemonEvent::DatabaseOld {
-                database,
-                age_days,
-                limit_days,
-            }
-        }),
-        heartbeat(),
-    ]
-}
-
-fn counted() -> impl Strategy<Value = DaemonEvent> {
-    (number(), select(&Fault::ALL[..]), any::<bool>()).prop_map(|(count, (_, name), fault)| {
-        if fault {
-            DaemonEvent::Faults { fault: name, count }
-        } else {
-            DaemonEvent::EventsLost {
-                cause: "ring_full",
-                count,
-            }
-        }
-    })
-}
-
-fn isolation() -> impl Strategy<Value = DaemonEvent> {
-    let step = select(vec![
-        IsolationStep::Begun,
-        IsolationStep::Released,
-        IsolationStep::Expired,
-    ]);
-    (step, name(), name(), option::of(name()), moment()).prop_map(
-        |(step, workload, reason, by, until)| {
-            DaemonEvent::Isolation(IsolationEvent {
-                step,
-                workload,
-                reason,
-                by,
-                until: until.to_string().into(),
-            })
-        },
-    )
-}
-
-fn agreement_ended() -> impl Strategy<Value = DaemonEvent> {
-    (name(), name(), option::of(name()), number()).prop_map(
-        |(provider, policy, reference, generation)| DaemonEvent::AgreementEnded {
-            provider,
-            policy,
-            reference,
-            generation,
-        },
-    )
-}
-
-fn heartbeat() -> impl Strategy<Value = DaemonEvent> {
-    let sink =
-        (hostile(), number(), number(), number()).prop_map(|(sink, delivered, waiting, lost)| {
-            SinkTally {
-                sink,
-                delivered,
-                waiting,
-                lost,
-            }
-        });
-    // Their sums are told, too.
-    let count = 0..1_u64 << 60;
-    (number(), number(), count.clone(), count, vec(sink, 0..3)).prop_map(
-        |(generation, workloads, lost, failed, sinks)| {
-            DaemonEvent::Heartbeat(Heartbeat {
-                generation,
-                workloads,
-                lost: vec![("ring_full", lost)],
-                faults: vec![("no_page", failed)],
-                sinks,
-            })
-        },
-    )
 }

@@ -5,19 +5,18 @@ use enforcer_common::{
     verdict::{Reason, Verdict},
 };
 use jiff::Timestamp;
-use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 
 use super::Encoder;
 use crate::events::{
     aggregate::Describe,
     enrich::{Enricher, process::ProcFs},
-    record::{
-        CommandName, DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Parent, Process,
-        ProcessImage, Record, SinkTally, Violation,
-    },
+    record::{CommandName, Facts, Finding, Parent, Process, ProcessImage, Record, Violation},
     samples::{SampleContext, addr, event, observer},
 };
+
+mod daemon;
 
 fn encode(record: &Record, sequence: u64) -> String {
     let mut out = b"before\n".to_vec();
@@ -103,76 +102,17 @@ fn unknown_workload() -> Violation {
     violation(facts(&event))
 }
 
-fn daemon_events() -> Vec<DaemonEvent> {
-    vec![
-        DaemonEvent::Started { generation: 1 },
-        DaemonEvent::Adopted { generation: 3 },
-        DaemonEvent::PoliciesLoaded {
-            generation: 4,
-            policies: 2,
-        },
-        DaemonEvent::PoliciesRejected {
-            generation: 4,
-            diagnostics: vec![
-                "policies/llm.yaml:9:7: region `eeea` is not known: did you mean `eea`?".into(),
-                "policies/llm.yaml:12:5: two rules are named `crm`: rename one".into(),
-            ],
-        },
-        DaemonEvent::AgreementEnded {
-            provider: "own-models".into(),
-            policy: "ai-providers".into(),
-            reference: Some("IC-7".into()),
-            generation: 4,
-        },
-        DaemonEvent::DatabaseOld {
-            database: "built-in".into(),
-            age_days: 92,
-            limit_days: 45,
-        },
-        DaemonEvent::Faults {
-            fault: "no_page",
-            count: 3,
-        },
-        DaemonEvent::EventsLost {
-            cause: "ring_full",
-            count: 17,
-        },
-        DaemonEvent::Isolation(IsolationEvent {
-            step: IsolationStep::Begun,
-            workload: "/llm/a".into(),
-            reason: "beacon to an unknown host".into(),
-            by: Some("anna (uid 1000)".into()),
-            until: "2026-11-22T12:00:00Z".into(),
-        }),
-        DaemonEvent::Isolation(IsolationEvent {
-            step: IsolationStep::Expired,
-            workload: "/llm/a".into(),
-            reason: "beacon to an unknown host".into(),
-            by: None,
-            until: "2026-11-22T12:00:00Z".into(),
-        }),
-        DaemonEvent::Stopped,
-        DaemonEvent::Detached,
-        DaemonEvent::SinkFailing {
-            sink: "syslog+tls://siem:6514".into(),
-            error: "connect: Connection refused (os error 111)".into(),
-        },
-        DaemonEvent::SinkRecovered {
-            sink: "syslog+tls://siem:6514".into(),
-        },
-        DaemonEvent::Heartbeat(Heartbeat {
-            generation: 4,
-            workloads: 12,
-            lost: vec![("ring_full", 17)],
-            faults: vec![("no_page", 3)],
-            sinks: vec![SinkTally {
-                sink: "syslog+tls://siem:6514".into(),
-                delivered: 4210,
-                waiting: 3,
-                lost: 0,
-            }],
-        }),
-    ]
+fn finding() -> Finding {
+    Finding {
+        number: 1,
+        again: false,
+        since: at(0),
+        count: 1201,
+        start: at(0),
+        end: at(30_250_000_000),
+        evidence: 2,
+        facts: denied().facts,
+    }
 }
 
 fn samples() -> Vec<Record> {
@@ -180,10 +120,11 @@ fn samples() -> Vec<Record> {
         .into_iter()
         .map(Record::Violation)
         .chain(
-            daemon_events()
+            daemon::events()
                 .into_iter()
                 .map(|event| Record::Daemon(at(0), event)),
         )
+        .chain([Record::Finding(finding())])
         .collect()
 }
 
@@ -389,12 +330,5 @@ proptest! {
         }
         let written: Timestamp = value["@timestamp"].as_str().expect("text").parse().expect("a time");
         prop_assert_eq!(written, start);
-    }
-
-    #[test]
-    fn any_diagnostics_are_one_line(diagnostics in prop::collection::vec(any::<String>(), 0..4)) {
-        let line = encode(&Record::Daemon(at(0), DaemonEvent::PoliciesRejected { generation: 1, diagnostics }), 1);
-        prop_assert_eq!(line.lines().count(), 1);
-        prop_assert!(serde_json::from_str::<Value>(&line).is_ok());
     }
 }
