@@ -76,4 +76,10 @@ pub mod names {
     pub const PEERS: &str = "PEERS";
     /// Where a message is read, one for each CPU.
     pub const DESK: &str = "DESK";
+    /// Interface index of the host's end of a workload's interface to its cgroup.
+    pub const DEVICES: &str = "DEVICES";
+    /// Who opened what across workloads' interfaces.
+    pub const CONVERSATIONS: &str = "CONVERSATIONS";
+    /// What first fragments say of later ones.
+    pub const FRAGMENTS: &str = "FRAGMENTS";
 }

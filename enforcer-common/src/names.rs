@@ -18,6 +18,6 @@ pub use key::{
     question_hash,
 };
 pub use message::{
-    Bytes, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Slice, Unread, read_name,
-    read_question,
+    Bytes, CLASS_INTERNET, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Slice, Unread,
+    read_name, read_question,
 };

@@ -1,5 +1,6 @@
 //! Contexts to flows. The only place of this crate that tells IPv4 from IPv6.
 
+pub mod frame;
 pub mod skb;
 pub mod sock_addr;
 pub mod socket_tag;
@@ -10,8 +11,10 @@ use enforcer_common::{
     verdict::Flow,
 };
 
+use crate::{names, replies};
+
 /// What a hook's context can tell beside the flow.
-pub trait Context: EbpfContext {
+pub trait Context: EbpfContext + Sized {
     /// Cgroup of the socket, or of the process where the hook knows no socket.
     fn cgroup(&self) -> CgroupId;
 
@@ -42,6 +45,18 @@ pub trait Context: EbpfContext {
 
     /// Process id, user id and command name, where a process is at work.
     fn process(&self) -> Option<(u32, u32, [u8; 16])>;
+
+    /// Whether the flow answers what the other side opened.
+    #[inline(always)]
+    fn is_reply(&self, flow: &Flow) -> bool {
+        replies::is_reply(self, flow)
+    }
+
+    /// What holds of the names of the flow's destination, or [`names::UNREADABLE`].
+    #[inline(always)]
+    fn names(&self, flow: &Flow, class: ClassId) -> u64 {
+        names::of(self, flow, class)
+    }
 }
 
 /// Nothing is known of the address.

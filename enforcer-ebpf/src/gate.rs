@@ -1,14 +1,22 @@
 //! Flow to decision to action: the only place that knows the order and the return codes.
 
-use aya_ebpf::programs::{SkBuffContext, SockAddrContext};
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
+    programs::{SkBuffContext, SockAddrContext},
+};
 use enforcer_common::{
     abi::{Ports, Proto},
     verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
 use crate::{
-    dns, emit,
-    flow::{Context, skb, socket_tag},
+    conversations, dns, emit,
+    flow::{
+        Context,
+        frame::{Frame, Way},
+        skb::{self, IP_AT_START},
+        socket_tag,
+    },
     repeats, replies,
     tables::{self, KernelTables},
 };
@@ -49,7 +57,7 @@ pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// A packet on its way out.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
-    let decision = match skb::parse(ctx) {
+    let decision = match skb::parse(ctx, IP_AT_START) {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
         }
@@ -65,7 +73,7 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
             dns::send(ctx, &packet, &decision);
             decision
         }
-        Err(fault) => unreadable(ctx, fault),
+        Err(fault) => unreadable(ctx, &skb::unreadable(ctx), fault),
     };
     match decision.verdict {
         Verdict::Allow => KEEP,
@@ -86,6 +94,45 @@ pub fn ingress(ctx: &SkBuffContext) -> i32 {
         }
     }
     KEEP
+}
+
+/// A frame that comes out of a workload's interface. What passes is left to the programs beside this
+/// one, as if it were not there: for tcx this value is `TCX_NEXT`.
+#[inline(always)]
+pub fn device_egress(ctx: &SkBuffContext) -> i32 {
+    let Some(mut frame) = Frame::new(ctx) else {
+        return TC_ACT_UNSPEC;
+    };
+    let decision = match frame.read(Way::Out) {
+        Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
+        Ok(packet) => {
+            let flow = frame.flow(&packet);
+            let mark = repeats::mark_of_frame(&flow);
+            // Each datagram may be the one that opens an exchange.
+            if repeats::was_allowed(mark) && flow.proto != Proto::UDP {
+                return TC_ACT_UNSPEC;
+            }
+            let decision = settle(&frame, &flow, mark);
+            conversations::own(&frame, &flow, &decision);
+            decision
+        }
+        Err(fault) => unreadable(&frame, &frame.unreadable(), fault),
+    };
+    match decision.verdict {
+        Verdict::Allow => TC_ACT_UNSPEC,
+        Verdict::Deny | Verdict::Hold => TC_ACT_SHOT,
+    }
+}
+
+/// A frame that goes into a workload's interface: it always passes.
+#[inline(always)]
+pub fn device_ingress(ctx: &SkBuffContext) -> i32 {
+    if let Some(mut frame) = Frame::new(ctx)
+        && let Ok(packet) = frame.read(Way::In)
+    {
+        conversations::remember(&frame, &packet);
+    }
+    TC_ACT_UNSPEC
 }
 
 /// Holding is the packet hook's work: there TCP tries again by itself, here it would give up.
@@ -110,20 +157,19 @@ fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
 
 /// A packet that cannot be read is refused to tagged workloads and none of our business otherwise.
 #[inline(always)]
-fn unreadable(ctx: &SkBuffContext, fault: Fault) -> Decision {
+fn unreadable<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
     let tables = KernelTables(ctx);
-    let flow = skb::unreadable(ctx);
-    if tables.tag(&flow).is_some() {
-        return refuse(ctx, &flow, fault);
+    if tables.tag(flow).is_some() {
+        return refuse(ctx, flow, fault);
     }
     let decision = Decision::because(Verdict::Allow, Reason::Untagged);
-    emit::report(ctx, &flow, &decision);
+    emit::report(ctx, flow, &decision);
     decision
 }
 
 /// Out of line, for it is rare.
 #[inline(never)]
-fn refuse(ctx: &SkBuffContext, flow: &Flow, fault: Fault) -> Decision {
+fn refuse<C: Context>(ctx: &C, flow: &Flow, fault: Fault) -> Decision {
     let decision = Decision::fault(fault);
     emit::report(ctx, flow, &decision);
     decision

@@ -11,6 +11,7 @@
 // The atomic add of `emit`.
 #![feature(asm_experimental_arch)]
 
+pub mod conversations;
 pub mod dns;
 pub mod emit;
 pub mod flow;

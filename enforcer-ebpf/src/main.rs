@@ -3,8 +3,8 @@
 #![no_main]
 
 use aya_ebpf::{
-    macros::{cgroup_skb, cgroup_sock_addr},
-    programs::{SkBuffContext, SockAddrContext},
+    macros::{cgroup_skb, cgroup_sock_addr, classifier},
+    programs::{SkBuffContext, SockAddrContext, TcContext},
 };
 use enforcer_common::abi::Hook;
 use enforcer_ebpf::{
@@ -40,6 +40,18 @@ fn egress(ctx: SkBuffContext) -> i32 {
 #[cgroup_skb(ingress)]
 fn ingress(ctx: SkBuffContext) -> i32 {
     gate::ingress(&ctx)
+}
+
+/// At the host's end of a workload's interface: what comes out of it.
+#[classifier]
+fn device_egress(ctx: TcContext) -> i32 {
+    gate::device_egress(&SkBuffContext::new(ctx.skb.skb))
+}
+
+/// The same end: what goes into it.
+#[classifier]
+fn device_ingress(ctx: TcContext) -> i32 {
+    gate::device_ingress(&SkBuffContext::new(ctx.skb.skb))
 }
 
 /// The source is `Apache-2.0 OR MIT`; the kernel asks for a GPL-compatible word before it lends

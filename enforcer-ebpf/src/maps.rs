@@ -18,7 +18,7 @@ pub use dns::{
     RESOLVED, RETURNED, TAKEN, TRUSTED,
 };
 use enforcer_common::abi::{
-    Addr, CgroupId, Counter, Epoch, Event, FlowCount, FlowKey, Page, Port, Tag,
+    Addr, CgroupId, Counter, Epoch, Event, FlowCount, FlowKey, Page, Port, Proto, Tag,
 };
 
 /// An image: as many pages as it needs (`BPF_F_INNER_MAP`, kernel 5.10, allows inner arrays of
@@ -152,3 +152,67 @@ impl<T, const FLAGS: usize> SocketMap<T, FLAGS> {
         unsafe { bpf_sk_storage_get(self.as_ptr(), socket.cast(), null_mut(), create).cast() }
     }
 }
+
+/// Interface index, in the daemon's network namespace, of the host's end of a workload's interface, to
+/// the cgroup whose tag judges all that comes out of it. Written by the daemon.
+#[btf_map]
+pub static DEVICES: HashMap<u32, CgroupId, 4096, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+
+/// One conversation across a workload's interface.
+#[repr(C)]
+pub struct Conversation {
+    /// The workload.
+    pub cgroup: CgroupId,
+    /// The other side.
+    pub remote: Addr,
+    /// Its port; 0 for protocols without.
+    pub remote_port: Port,
+    /// The workload's port, or the identifier of a ping.
+    pub local_port: Port,
+    /// Protocol.
+    pub proto: Proto,
+    /// Always zero.
+    pub reserved: [u8; 3],
+}
+
+/// `CLOCK_BOOTTIME` nanoseconds of the last packet in of what the other side opened; 0 for what the
+/// workload opened. The least used make room.
+#[btf_map]
+pub static CONVERSATIONS: LruHashMap<Conversation, u64, 32768> = LruHashMap::new();
+
+/// One packet in fragments (RFC 791, 3.2; RFC 8200, 4.5).
+#[repr(C)]
+pub struct FragmentedPacket {
+    /// The workload.
+    pub cgroup: CgroupId,
+    /// Source.
+    pub src: Addr,
+    /// Destination.
+    pub dst: Addr,
+    /// Identification.
+    pub id: u32,
+    /// IPv4: the protocol, which is part of the identity. IPv6: 0.
+    pub proto: Proto,
+    /// Always zero.
+    pub reserved: [u8; 3],
+}
+
+/// What the first fragment says of all.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct FirstFragment {
+    /// `CLOCK_BOOTTIME` nanoseconds.
+    pub at_ns: u64,
+    /// Source port.
+    pub src_port: Port,
+    /// Destination port.
+    pub dst_port: Port,
+    /// Protocol of the payload.
+    pub proto: Proto,
+    /// Always zero.
+    pub reserved: [u8; 3],
+}
+
+/// The oldest make room; their later fragments are then judged without a port.
+#[btf_map]
+pub static FRAGMENTS: LruHashMap<FragmentedPacket, FirstFragment, 4096> = LruHashMap::new();

@@ -4,7 +4,7 @@
 //! allowed leaves none, so each refusal is judged, counted and reported.
 
 use enforcer_common::{
-    abi::Epoch,
+    abi::{CgroupId, Epoch},
     verdict::{Decision, Flow, Mark},
 };
 
@@ -20,6 +20,16 @@ pub fn mark(flow: &Flow) -> Option<Mark> {
     }
     let epoch = EPOCH.get(0).copied().unwrap_or(Epoch::NONE);
     Mark::of(flow, epoch)
+}
+
+/// The mark of a flow at a workload's interface. Apart from those of sockets, for the tag that judges
+/// there is found another way.
+#[inline(always)]
+pub fn mark_of_frame(flow: &Flow) -> Option<Mark> {
+    mark(&Flow {
+        subject: CgroupId(!flow.subject.0),
+        ..*flow
+    })
 }
 
 /// Whether an equal flow was allowed in this epoch.

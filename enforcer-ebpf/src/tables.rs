@@ -16,12 +16,12 @@ use enforcer_common::{
 use crate::{
     flow::Context,
     maps::{IMAGE, Image, TAGS},
-    names, replies,
+    names,
 };
 
 /// Deepest level of the machine's cgroup2 tree at which a tagged ancestor is found. The daemon
 /// refuses to tag below it.
-const DEEPEST_TAG: i32 = 16;
+pub const DEEPEST_TAG: i32 = 16;
 
 /// The image in force; its pointer is read once.
 struct ImageInForce(Option<&'static Image>);
@@ -189,7 +189,7 @@ impl<C: Context> Tables for KernelTables<'_, C> {
     #[inline(always)]
     fn names(&self, flow: &Flow, class: ClassId) -> Names {
         let image = generation();
-        let mask = names::of(self.0, flow, class);
+        let mask = self.0.names(flow, class);
         // Generations only grow: the mask is of this image unless another was published meanwhile.
         if mask == names::UNREADABLE || generation() != image {
             return Names::UNASKED;
@@ -199,7 +199,7 @@ impl<C: Context> Tables for KernelTables<'_, C> {
 
     #[inline(always)]
     fn is_reply(&self, flow: &Flow) -> bool {
-        replies::is_reply(self.0, flow)
+        self.0.is_reply(flow)
     }
 
     #[inline(always)]

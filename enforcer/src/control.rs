@@ -26,10 +26,10 @@ use std::path::PathBuf;
 
 pub use messages::{
     Attached, Author, Change, Coverage, DatabaseAnswer, DatabaseStatus, DecisionStatus, Detached,
-    DocumentChange, Effect, ExplainRequest, Explanation, FlowList, FlowRecord, IsolateRequest,
-    Isolation, Labelled, MapStatus, PolicyEntry, PolicyFile, PolicyStatus, PolicyText, Problem,
-    PushRequest, Pushed, ReleaseRequest, Reloaded, Revision, RollbackRequest, Side, SinkHealth,
-    Status, TableStatus, Workload,
+    DeviceCoverage, DocumentChange, Effect, ExplainRequest, Explanation, FlowList, FlowRecord,
+    IsolateRequest, Isolation, Labelled, MapStatus, PolicyEntry, PolicyFile, PolicyStatus,
+    PolicyText, Problem, PushRequest, Pushed, ReleaseRequest, Reloaded, Revision, RollbackRequest,
+    Side, SinkHealth, Status, TableStatus, Workload,
 };
 
 /// Where the socket of an instance is.

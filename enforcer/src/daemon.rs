@@ -4,6 +4,8 @@ pub mod agreement;
 #[cfg(feature = "kernel")]
 pub mod alone;
 #[cfg(feature = "kernel")]
+mod bell;
+#[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]
@@ -25,6 +27,8 @@ mod live;
 pub mod metrics;
 #[cfg(feature = "kernel")]
 pub mod node;
+#[cfg(feature = "kernel")]
+mod pod_source;
 #[cfg(feature = "kernel")]
 mod renewal;
 #[cfg(feature = "kernel")]

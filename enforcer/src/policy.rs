@@ -14,6 +14,7 @@ mod minute;
 mod model;
 mod name;
 mod place;
+mod pods;
 mod provider;
 mod read;
 mod region;
@@ -34,6 +35,7 @@ pub use model::{
 };
 pub use name::NamePattern;
 pub use place::{Place, Sources};
+pub use pods::{LabelCondition, LabelTest, PodSelector};
 pub use provider::{Agreement, AgreementStatus, Endpoint, Provider, Providers};
 pub use region::{Member, Region, Regions};
 

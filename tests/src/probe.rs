@@ -14,6 +14,8 @@
 //! rawopts ADDR:PORT                               UDP behind IPv6 hop-by-hop and destination options
 //! rthdr ADDR VIA                                  IPv6 routing header through VIA
 //! packet ADDR                                     a frame through a packet socket
+//! packet-bypass|packet-vlan|packet-mpls ADDR      the same past the queue, with a VLAN tag, with a label
+//! tun ADDR                                        a packet from a tun device that is made for it
 //! listen|udp-listen PORT                          wait for one client and echo
 //! udp-late PORT                                   answer one datagram, when a line is read
 //! reuse-listener|reuse-accepted|reuse-fastopen PORT ADDR:PORT
@@ -31,6 +33,7 @@ mod reuse;
 mod serve;
 mod spoof;
 mod tcp;
+mod tun;
 mod udp;
 mod uring;
 
@@ -97,7 +100,8 @@ pub fn run(
             Attempt::RoutingHeader { to, via } => {
                 report.line(raw::routing_header(*to, *via, options))?;
             }
-            Attempt::Packet { to } => report.line(packet::attempt(*to, options))?,
+            Attempt::Packet { how, to } => report.line(packet::attempt(*how, *to, options))?,
+            Attempt::Tun { to } => report.line(tun::attempt(*to, options))?,
         }
     }
     Ok(())

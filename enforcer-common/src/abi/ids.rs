@@ -257,6 +257,8 @@ pub enum Hook {
     Sendmsg = 2,
     /// `cgroup_skb/egress`.
     Egress = 3,
+    /// tcx or clsact, at the host's end of the workload's interface.
+    Device = 4,
 }
 
 impl Hook {
@@ -267,6 +269,7 @@ impl Hook {
             1 => Some(Self::Connect),
             2 => Some(Self::Sendmsg),
             3 => Some(Self::Egress),
+            4 => Some(Self::Device),
             _ => None,
         }
     }
@@ -278,6 +281,7 @@ impl Hook {
             Self::Connect => "connect",
             Self::Sendmsg => "sendmsg",
             Self::Egress => "egress",
+            Self::Device => "device",
         }
     }
 }

@@ -207,7 +207,7 @@ impl Question {
 }
 
 /// `IN` (RFC 1035, 3.2.4).
-pub(super) const CLASS_INTERNET: u16 = 1;
+pub const CLASS_INTERNET: u16 = 1;
 
 /// Reads the name at `at` of a message that starts at `base`, and gives the place after it.
 ///

@@ -74,11 +74,13 @@ pub enum Fault {
     NoNames = 9,
     /// The packet says that a resolver of the workload sent it.
     Forged = 10,
+    /// A frame on a workload's interface that is neither IP nor ARP, or that carries a VLAN tag.
+    NotIp = 11,
 }
 
 impl Fault {
     /// Every fault with its label in metrics and events.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (Self::NoImage, "no_image"),
         (Self::BadTag, "bad_tag"),
         (Self::NoClass, "no_class"),
@@ -90,6 +92,7 @@ impl Fault {
         (Self::RoutingHeader, "routing_header"),
         (Self::NoNames, "no_names"),
         (Self::Forged, "forged_answer"),
+        (Self::NotIp, "not_ip"),
     ];
 
     /// The fault of a byte; an unknown one counts as a bad list.
@@ -107,6 +110,7 @@ impl Fault {
             8 => Self::RoutingHeader,
             9 => Self::NoNames,
             10 => Self::Forged,
+            11 => Self::NotIp,
             _ => Self::BadList,
         }
     }

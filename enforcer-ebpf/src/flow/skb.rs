@@ -1,4 +1,4 @@
-//! `__sk_buff`: packets of `cgroup_skb`. The packet starts at the IP header.
+//! `__sk_buff`: headers, wherever in it the packet starts, and packets of `cgroup_skb`.
 
 mod v6;
 
@@ -15,6 +15,9 @@ use enforcer_common::{
 use super::{Context, UNKNOWN};
 use crate::names;
 
+/// Where the IP header of a `cgroup_skb` packet is.
+pub const IP_AT_START: usize = 0;
+
 /// A packet as far as the verdict needs it.
 pub struct Packet {
     /// Destination address.
@@ -29,39 +32,41 @@ pub struct Packet {
     pub payload: usize,
     /// Neighbour or multicast listener discovery that cannot leave the link.
     pub housekeeping: bool,
+    /// Where the header that says so is, if this is a fragment; else 0.
+    pub fragment: usize,
 }
 
-/// Reads the whole header.
+/// Reads the whole header, from where the IP header is.
 ///
 /// # Errors
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
-pub fn parse(ctx: &SkBuffContext) -> Result<Packet, Fault> {
-    let head: [u8; V4_HEAD] = match in_place(ctx) {
+pub fn parse(ctx: &SkBuffContext, ip: usize) -> Result<Packet, Fault> {
+    let head: [u8; V4_HEAD] = match in_place(ctx, ip) {
         Some(head) => *head,
-        None => short_head(ctx)?,
+        None => short_head(ctx, ip)?,
     };
     match head[0] >> 4 {
-        4 => parse_v4(ctx, &head),
-        6 => v6::parse(ctx, head[6]),
+        4 => parse_v4(ctx, ip, &head),
+        6 => v6::parse(ctx, ip, head[6]),
         _ => Err(Fault::BadPacket),
     }
 }
 
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
-const V4_HEADER: usize = 20;
+pub const V4_HEADER: usize = 20;
 /// The same and the ports after it.
 const V4_HEAD: usize = V4_HEADER + 4;
 /// Bytes of an IPv6 header (RFC 8200, 3).
-const V6_HEADER: usize = 40;
+pub const V6_HEADER: usize = 40;
 
-/// The first bytes of the packet, where they lie in one piece: a helper call for each field would
-/// cost more than the verdict.
+/// The first bytes of the packet at `ip`, where they lie in one piece: a helper call for each field
+/// would cost more than the verdict.
 #[inline(always)]
-fn in_place<const N: usize>(ctx: &SkBuffContext) -> Option<&[u8; N]> {
+fn in_place<const N: usize>(ctx: &SkBuffContext, ip: usize) -> Option<&[u8; N]> {
     // SAFETY: the verifier checks every read of the context, and that the bytes lie before the end.
     unsafe {
-        let start = (*ctx.skb.skb).data as usize;
+        let start = (*ctx.skb.skb).data as usize + ip;
         let end = (*ctx.skb.skb).data_end as usize;
         if start + N > end {
             None
@@ -73,11 +78,11 @@ fn in_place<const N: usize>(ctx: &SkBuffContext) -> Option<&[u8; N]> {
 
 /// The head of a packet with nothing after the header, or not in one piece.
 #[inline(always)]
-fn short_head(ctx: &SkBuffContext) -> Result<[u8; V4_HEAD], Fault> {
-    if let Ok(head) = load(ctx, 0) {
+fn short_head(ctx: &SkBuffContext, ip: usize) -> Result<[u8; V4_HEAD], Fault> {
+    if let Ok(head) = load(ctx, ip) {
         return Ok(head);
     }
-    let header: [u8; V4_HEADER] = load(ctx, 0)?;
+    let header: [u8; V4_HEADER] = load(ctx, ip)?;
     if Proto(header[9]).has_ports() && !is_later_fragment(&header) {
         return Err(Fault::BadPacket);
     }
@@ -92,13 +97,13 @@ const SOCK_RAW: u32 = 3;
 /// The source address.
 #[inline(always)]
 pub fn source_address(ctx: &SkBuffContext) -> Option<Addr> {
-    source(ctx).ok()
+    source(ctx, IP_AT_START).ok()
 }
 
 /// The destination address.
 #[inline(always)]
 pub fn destination_address(ctx: &SkBuffContext) -> Option<Addr> {
-    destination(ctx).ok()
+    destination(ctx, IP_AT_START).ok()
 }
 
 /// Where the payload of the TCP segment at `at` starts (RFC 9293, 3.1).
@@ -109,23 +114,29 @@ pub fn tcp_payload(ctx: &SkBuffContext, at: usize) -> Option<usize> {
 }
 
 /// The source alone.
+///
+/// # Errors
+/// There is no IP header.
 #[inline(always)]
-fn source(ctx: &SkBuffContext) -> Result<Addr, Fault> {
-    address(ctx, 12, 8)
+pub fn source(ctx: &SkBuffContext, ip: usize) -> Result<Addr, Fault> {
+    address(ctx, ip, 12, 8)
 }
 
 /// The destination alone.
+///
+/// # Errors
+/// There is no IP header.
 #[inline(always)]
-fn destination(ctx: &SkBuffContext) -> Result<Addr, Fault> {
-    address(ctx, 16, 24)
+pub fn destination(ctx: &SkBuffContext, ip: usize) -> Result<Addr, Fault> {
+    address(ctx, ip, 16, 24)
 }
 
 /// The address at one place of an IPv4 header and another of an IPv6 header.
 #[inline(always)]
-fn address(ctx: &SkBuffContext, v4: usize, v6: usize) -> Result<Addr, Fault> {
-    match load::<u8>(ctx, 0)? >> 4 {
-        4 => Ok(Addr::from_v4(load(ctx, v4)?)),
-        6 => Ok(Addr::from_v6(load(ctx, v6)?)),
+fn address(ctx: &SkBuffContext, ip: usize, v4: usize, v6: usize) -> Result<Addr, Fault> {
+    match load::<u8>(ctx, ip)? >> 4 {
+        4 => Ok(Addr::from_v4(load(ctx, ip + v4)?)),
+        6 => Ok(Addr::from_v6(load(ctx, ip + v6)?)),
         _ => Err(Fault::BadPacket),
     }
 }
@@ -133,7 +144,7 @@ fn address(ctx: &SkBuffContext, v4: usize, v6: usize) -> Result<Addr, Fault> {
 /// Sender of an incoming UDP packet, from a header without options: what has any is not remembered.
 #[inline(always)]
 pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
-    let src = source(ctx).ok()?;
+    let src = source(ctx, IP_AT_START).ok()?;
     let at = match load::<u8>(ctx, 0).ok()? {
         0x45 if load::<u8>(ctx, 9).ok()? == Proto::UDP.0 => V4_HEADER,
         first if first >> 4 == 6 && load::<u8>(ctx, 6).ok()? == Proto::UDP.0 => V6_HEADER,
@@ -146,7 +157,7 @@ pub fn udp_sender(ctx: &SkBuffContext) -> Option<(Addr, Port)> {
 /// The flow of a packet that [`parse`] refused, for its event.
 #[inline(always)]
 pub fn unreadable(ctx: &SkBuffContext) -> Flow {
-    let dst = destination(ctx).unwrap_or(UNKNOWN);
+    let dst = destination(ctx, IP_AT_START).unwrap_or(UNKNOWN);
     Flow {
         subject: ctx.cgroup(),
         dst,
@@ -189,13 +200,17 @@ fn ports(proto: Proto, later_fragment: bool, word: u64) -> Result<(Port, Ports),
 }
 
 #[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> {
+fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> {
     let header_bytes = usize::from(head[0] & 0xf) * 4;
     if header_bytes < V4_HEADER {
         return Err(Fault::BadPacket);
     }
     if header_bytes > V4_HEADER {
-        match option_fault(ctx.skb.skb, header_bytes as u64) {
+        match option_fault(
+            ctx.skb.skb,
+            (ip + V4_HEADER) as u64,
+            (ip + header_bytes) as u64,
+        ) {
             0 => {}
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
@@ -204,7 +219,7 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> 
     let word = if header_bytes == V4_HEADER {
         word_of([head[20], head[21], head[22], head[23]])
     } else {
-        load_word(ctx, header_bytes)
+        load_word(ctx, ip + header_bytes)
     };
     let (source, ports) = ports(proto, is_later_fragment(head), word)?;
     Ok(Packet {
@@ -212,8 +227,9 @@ fn parse_v4(ctx: &SkBuffContext, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> 
         proto,
         ports,
         source,
-        payload: header_bytes,
+        payload: ip + header_bytes,
         housekeeping: false,
+        fragment: if is_fragment(head) { ip } else { 0 },
     })
 }
 
@@ -224,23 +240,30 @@ fn is_later_fragment(header: &[u8]) -> bool {
     u16::from_be_bytes([header[6], header[7]]) & OFFSET != 0
 }
 
+/// The same of any fragment.
+#[inline(always)]
+fn is_fragment(header: &[u8]) -> bool {
+    const MORE: u8 = 0x20;
+    header[6] & MORE != 0 || is_later_fragment(header)
+}
+
 /// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
-/// 0, or the [`Fault`] plus one.
+/// The options are from `at` to `end`. 0, or the [`Fault`] plus one.
 ///
 /// A global function, as [`payload_of`] is: the verifier walks its loop once, not once for every way
 /// there and on.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn option_fault(skb: *mut __sk_buff, header_bytes: u64) -> u64 {
+extern "C" fn option_fault(skb: *mut __sk_buff, at: u64, end: u64) -> u64 {
     const END: u8 = 0;
     const NOP: u8 = 1;
     const LOOSE: u8 = 131;
     const STRICT: u8 = 137;
     let ctx = SkBuffContext::new(skb);
-    let mut at = 20;
+    let mut at = at as usize;
     // At most forty bytes of options, each at least one byte long.
     for _ in 0..40 {
-        if at >= header_bytes as usize {
+        if at >= end as usize {
             break;
         }
         let Ok(kind) = load::<u8>(&ctx, at) else {
@@ -285,8 +308,12 @@ fn word_of(bytes: [u8; 4]) -> u64 {
     u64::from(u32::from_ne_bytes(bytes))
 }
 
+/// Reads what is at one place of the packet.
+///
+/// # Errors
+/// The packet ends before.
 #[inline(always)]
-fn load<T>(ctx: &SkBuffContext, at: usize) -> Result<T, Fault> {
+pub fn load<T>(ctx: &SkBuffContext, at: usize) -> Result<T, Fault> {
     ctx.load(at).map_err(|_| Fault::BadPacket)
 }
 
@@ -324,7 +351,7 @@ impl Context for SkBuffContext {
 
     #[inline(always)]
     fn source(&self) -> (Addr, Port) {
-        let src = source(self).unwrap_or(UNKNOWN);
+        let src = source(self, IP_AT_START).unwrap_or(UNKNOWN);
         let socket = self.socket();
         // A raw socket keeps its protocol where others keep the port.
         // SAFETY: the verifier checks every read of the socket.

@@ -45,6 +45,15 @@ pub(super) struct RunArgs {
     /// How unknown cgroups below a managed root stand
     #[arg(long, value_enum)]
     unknown: Option<Unknown>,
+    /// Socket of the container runtime, which tells of pods [default: that of containerd, CRI-O or k3s]
+    #[arg(long, value_name = "PATH")]
+    cri_socket: Option<PathBuf>,
+    /// How long a pod that policies may select is waited for, if nobody tells of it [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    resolve_within: Option<Keep>,
+    /// How a pod stands that nobody told of in that time [default: deny]
+    #[arg(long, value_enum)]
+    unresolved: Option<Unknown>,
     /// Where events go: -, file:PATH, syslog+tls://HOST:PORT, splunk-hec+https://HOST:PORT,
     /// otlp+https://HOST:PORT, webhook+https://HOST/PATH, with options after a `?` (docs/sinks.md);
     /// repeat for several [default: -]
@@ -86,7 +95,10 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.events.extend_from_slice(&args.events);
     settings.state = args.state.clone().or(settings.state);
     settings.agreement = args.agreement.or(settings.agreement);
+    settings.cri_socket = args.cri_socket.clone().or(settings.cri_socket);
     settings.unknown = args.unknown.or(settings.unknown);
+    settings.resolve_within = args.resolve_within.or(settings.resolve_within);
+    settings.unresolved = args.unresolved.or(settings.unresolved);
     settings.record_flows |= args.record_flows;
     settings.keep_flows = args.keep_flows.or(settings.keep_flows);
     settings.metrics = args.metrics.or(settings.metrics);

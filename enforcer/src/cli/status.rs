@@ -6,7 +6,7 @@ use hyper::Method;
 
 use crate::{
     control::{
-        self, Coverage, Status, Workload,
+        self, Coverage, DeviceCoverage, Status, Workload,
         client::{CallError, call},
     },
     daemon::status::of_pins,
@@ -62,16 +62,17 @@ pub(super) fn workloads(args: &WorkloadsArgs, instance: &str) -> anyhow::Result<
         return Ok(ExitCode::SUCCESS);
     }
     println!(
-        "{:<48} {:<11} {:>5}  POLICIES",
-        "CGROUP", "COVERAGE", "CLASS"
+        "{:<48} {:<11} {:>5}  {:<9} POLICIES",
+        "CGROUP", "COVERAGE", "CLASS", "INTERFACE"
     );
     for workload in &status.workloads {
         let class = workload
             .class
             .map_or_else(|| "-".to_owned(), |class| class.to_string());
         let policies = workload.policies.join(", ");
+        let device = workload.device.as_ref().map_or("-", interface);
         println!(
-            "{:<48} {:<11} {class:>5}  {policies}",
+            "{:<48} {:<11} {class:>5}  {device:<9} {policies}",
             workload.cgroup,
             name(workload),
         );
@@ -84,6 +85,14 @@ fn ask(instance: &str) -> anyhow::Result<Status> {
     match call(&control::socket_path(instance), &Method::GET, "/v1/status") {
         Err(CallError::NoDaemon { .. }) => Ok(of_pins(instance)?),
         answer => Ok(answer?),
+    }
+}
+
+fn interface(device: &DeviceCoverage) -> &'static str {
+    match (device.covered, device.interfaces.is_empty()) {
+        (true, _) => "judged",
+        (false, false) => "in part",
+        (false, true) => "not",
     }
 }
 
@@ -142,6 +151,11 @@ fn print(status: &Status) {
         println!("attached   {}: {}", cgroup.cgroup, cgroup.hooks.join(", "));
     }
     println!("workloads  {}", status.workloads.len());
+    for workload in &status.workloads {
+        if let Some(reason) = workload.device.as_ref().and_then(|it| it.reason.as_ref()) {
+            println!("uncovered  {}: {reason}", workload.cgroup);
+        }
+    }
     println!(
         "memory     {:.1} MiB of kernel memory",
         status.memory_bytes as f64 / 1_048_576.0

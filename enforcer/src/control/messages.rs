@@ -106,6 +106,23 @@ pub struct Workload {
     /// `CLOCK_BOOTTIME` nanoseconds until which it is isolated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolated_until_ns: Option<u64>,
+    /// How its interfaces are covered; absent while no process of it is known, and where no policy
+    /// applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceCoverage>,
+}
+
+/// Whether all that a workload sends is judged where it enters the host, packet sockets and forwarded
+/// packets included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceCoverage {
+    /// Every network namespace of its processes is behind a judged interface.
+    pub covered: bool,
+    /// The host's ends of its interfaces that are judged.
+    pub interfaces: Vec<String>,
+    /// What is not covered, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// How a cgroup stands.

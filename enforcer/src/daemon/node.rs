@@ -2,9 +2,13 @@
 
 mod account;
 mod class_file;
+mod devices;
 mod effects;
+mod gaps;
 mod isolate;
 mod lookup;
+mod place;
+mod pods;
 mod push;
 mod renew;
 mod sources;
@@ -24,7 +28,7 @@ use enforcer_common::{
     names::Seed,
 };
 
-use self::sources::load;
+use self::{devices::Devices, pods::SeenPods, sources::load};
 use super::{
     interfaces, isolations::Isolations, ledger::Ledger, reporter::Reporter, revisions::Revisions,
     seed, settings::Settings,
@@ -35,11 +39,8 @@ use crate::{
     geo::GeoSet,
     kernel::{Enforcement, Interfaces, Loading, PinDir},
     policy::{Minute, Policy},
-    workloads::{Assignment, Cgroup2, Classes, Scope, cgroup2},
+    workloads::{Assignment, Cgroup2, Classes, Scope},
 };
-
-/// Deepest level at which the kernel programs find a tag.
-const DEEPEST: usize = 16;
 
 /// Policies, databases and the image that was made from them.
 struct Loaded {
@@ -71,8 +72,11 @@ pub struct Node {
     seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
+    devices: Devices,
+    pods: SeenPods,
     last_error: Option<String>,
-    ended: Vec<DaemonEvent>,
+    /// What is to be told.
+    news: Vec<DaemonEvent>,
     ledger: Ledger,
     apply_time: Option<Duration>,
 }
@@ -124,8 +128,10 @@ impl Node {
             generation,
             seed,
             tags: HashMap::new(),
+            pods: SeenPods::default(),
+            devices: Devices::open().context("open a rtnetlink socket")?,
             last_error: None,
-            ended: Vec::new(),
+            news: Vec::new(),
             ledger: Ledger::default(),
             apply_time: None,
         };
@@ -141,6 +147,7 @@ impl Node {
             }
             None => node.reload(None),
         };
+        let outcome = outcome.and_then(|()| node.cover_devices());
         match outcome {
             Err(error) if !adopted => {
                 node.enforcement.dir().remove()?;
@@ -254,73 +261,6 @@ impl Node {
         // Workloads may be there already, and have made devices of their own.
         let interfaces = Interfaces::without_tunnels_of_processes();
         interfaces::trust(&mut self.enforcement, interfaces);
-    }
-
-    /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
-    fn place(&mut self, assigned: Vec<Assignment>) -> anyhow::Result<()> {
-        let mut placed = HashMap::new();
-        for assignment in assigned {
-            // A cgroup may go at any time; then there is nothing to place.
-            let Ok(cgroup) = self.cgroups.id(&assignment.path) else {
-                continue;
-            };
-            let tag = self.tag_of(&assignment);
-            if let Some(tag) = tag {
-                let before = self.tags.get(&cgroup).map(|(tag, _)| *tag);
-                if before != Some(tag) {
-                    self.check_depth(&assignment)?;
-                    self.enforcement.tag(cgroup, tag)?;
-                }
-                placed.insert(cgroup, (tag, assignment.clone()));
-            }
-            if assignment.attach {
-                self.enforcement
-                    .attach(&self.cgroups.directory(&assignment.path))?;
-            }
-        }
-        for gone in self
-            .tags
-            .keys()
-            .filter(|cgroup| !placed.contains_key(cgroup))
-        {
-            self.enforcement.untag(*gone)?;
-            self.enforcement.forget_links(*gone)?;
-        }
-        self.tags = placed;
-        Ok(())
-    }
-
-    fn tag_of(&mut self, assignment: &Assignment) -> Option<Tag> {
-        let tag = if assignment.policies.is_empty() {
-            assignment.otherwise.map(Tag::standing)
-        } else {
-            Some(Tag::judged(self.classes.of(assignment.policies.clone())))
-        };
-        self.isolated(tag?, assignment).into()
-    }
-
-    fn check_depth(&self, assignment: &Assignment) -> anyhow::Result<()> {
-        let depth = cgroup2::depth(&assignment.path);
-        anyhow::ensure!(
-            depth <= DEEPEST,
-            "cgroup {} is {depth} levels deep, and tags are found down to level {DEEPEST}",
-            assignment.path
-        );
-        Ok(())
-    }
-
-    /// Tags that an earlier daemon wrote, with what their cgroups are called now.
-    fn adopted_tags(&self) -> anyhow::Result<HashMap<CgroupId, (Tag, Assignment)>> {
-        let tags = self.enforcement.tags()?.into_iter().map(|(cgroup, tag)| {
-            let nameless = Assignment {
-                path: String::new(),
-                policies: Vec::new(),
-                otherwise: None,
-                attach: false,
-            };
-            (cgroup, (tag, nameless))
-        });
-        Ok(tags.collect())
     }
 
     /// Why the last change was refused.

@@ -6,14 +6,12 @@ use std::{
     fs::File,
     io,
     net::SocketAddr,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, bail};
 use tokio::{
-    io::{Interest, unix::AsyncFd},
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     time::{MissedTickBehavior, interval},
@@ -21,19 +19,21 @@ use tokio::{
 
 use self::answers::Afterwards;
 use super::{
+    bell::Bell,
     context::Known,
     flows::FlowRecorder,
     metrics::MetricsServer,
     node::Node,
+    pod_source::{PodSource, Told},
     renewal,
     reporter::{Reporter, RingBell},
-    settings::Settings,
-    tracer::Tracer,
+    settings::{Settings, Unknown},
+    tracer::{Tracer, traced},
 };
 use crate::{
     control::{self, server::Server},
     events::{DaemonEvent, SinkSpec, clock},
-    workloads::{Cgroup2, Scope, Watch},
+    workloads::{Cgroup2, Pods, Scope, Watch, interfaces::LinkNotices},
 };
 
 /// How often repeats are told.
@@ -59,6 +59,8 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
     let scope = Scope {
         roots: roots.collect::<Result<_, _>>()?,
         unknown: settings.unknown.unwrap_or_default().into(),
+        pods: Pods::default(),
+        unresolved: settings.unresolved.unwrap_or(Unknown::Deny).into(),
     };
     if scope.roots.iter().any(|root| root == "/") {
         bail!("the root cgroup is the machine itself: name a cgroup below it");
@@ -73,8 +75,9 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        let pods = PodSource::new(settings.cri_socket.as_deref());
         let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, &sinks, &state, instance)?
+        Daemon::new(node, pods, &sinks, &state, instance)?
             .attend(metrics)
             .await
     })
@@ -100,13 +103,16 @@ struct Daemon {
     node: Node,
     reporter: Reporter,
     instance: String,
-    cgroups: Bell,
-    sources: Bell,
+    cgroups: Bell<Watch>,
+    sources: Bell<Watch>,
+    links: Bell<LinkNotices>,
+    pods: PodSource,
 }
 
 impl Daemon {
     fn new(
         mut node: Node,
+        pods: PodSource,
         sinks: &[SinkSpec],
         state: &Path,
         instance: &str,
@@ -130,8 +136,10 @@ impl Daemon {
             node,
             reporter,
             instance: instance.to_owned(),
-            cgroups: Bell::new()?,
-            sources: Bell::new()?,
+            cgroups: Bell::new(Watch::of_cgroups()?)?,
+            sources: Bell::new(Watch::of_files()?)?,
+            links: Bell::new(LinkNotices::open()?)?,
+            pods,
         };
         daemon.watch()?;
         // What was made between the first look and the watch.
@@ -142,11 +150,11 @@ impl Daemon {
     fn watch(&mut self) -> io::Result<()> {
         let directories = self.node.watched();
         self.cgroups
-            .watch
+            .notices
             .set(directories.iter().map(PathBuf::as_path))?;
         let directories = self.node.sources();
         self.sources
-            .watch
+            .notices
             .set(directories.iter().map(PathBuf::as_path))
     }
 
@@ -196,20 +204,38 @@ impl Daemon {
                 changed = self.sources.rung() => {
                     changed?;
                     tokio::time::sleep(SETTLE).await;
-                    self.sources.watch.take()?;
+                    self.sources.notices.take()?;
                     self.reload();
                 }
                 changed = self.cgroups.rung() => {
                     changed?;
+                    self.pods.hurry();
                     self.rescan();
                 }
-                _ = rescan.tick() => self.rescan(),
+                changed = self.links.rung() => {
+                    changed?;
+                    self.cover_devices();
+                }
+                told = self.pods.told() => match told {
+                    Ok(told) => self.learn_pods(told),
+                    Err(event) => self.reporter.tell(event),
+                },
+                _ = rescan.tick() => {
+                    self.rescan();
+                    if self.node.selects_pods() {
+                        self.pods.ask();
+                    }
+                }
                 _ = beat.tick() => self.reporter.beat(self.node.enforcement())?,
                 () = renewal::due(self.node.until()) => self.renew(),
                 _ = sweep.tick() => {
                     self.reporter.sweep(self.node.enforcement())?;
                     self.node.enforcement().expire_names(clock::boottime_ns())?;
                     self.expire();
+                    self.give_up_on_pods();
+                    if self.node.watches_gaps() {
+                        self.cover_devices();
+                    }
                 }
                 Some(request) = asked.recv() => {
                     if self.answer(request) == Afterwards::End {
@@ -237,9 +263,10 @@ impl Daemon {
         if let Err(error) = self.node.reload(Some(&mut self.reporter)) {
             eprintln!("enforcer: the change is refused, the old image stays in force\n{error:#}");
         }
+        self.cover_devices();
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
-        self.tell_ended();
+        self.tell_news();
         if let Err(error) = self.watch() {
             eprintln!("enforcer: watch: {error}");
         }
@@ -249,21 +276,50 @@ impl Daemon {
         if let Err(error) = self.node.renew(&mut self.reporter) {
             eprintln!("enforcer: an agreement ended, and the image with it is refused: {error:#}");
         }
-        self.tell_ended();
+        self.tell_news();
     }
 
-    fn tell_ended(&mut self) {
-        for event in self.node.take_ended() {
+    fn tell_news(&mut self) {
+        for event in self.node.take_news() {
             self.reporter.tell(event);
         }
     }
 
     fn rescan(&mut self) {
         let outcome = self.node.rescan(&mut self.reporter);
-        self.tell_ended();
+        self.tell_news();
         if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
+        self.cover_devices();
+        if self.node.awaits_pods() {
+            self.pods.ask();
+        }
+    }
+
+    fn learn_pods(&mut self, told: Told) {
+        if let Some(event) = told.news {
+            self.reporter.tell(event);
+        }
+        self.pods.wait_longer();
+        if self.node.learn_pods(told.pods) {
+            self.rescan();
+        } else if self.node.awaits_pods() {
+            self.pods.ask();
+        }
+    }
+
+    fn give_up_on_pods(&mut self) {
+        if self.node.give_up_on_pods() {
+            self.rescan();
+        }
+    }
+
+    fn cover_devices(&mut self) {
+        if let Err(error) = self.node.cover_devices() {
+            eprintln!("enforcer: look at the interfaces: {error:#}");
+        }
+        self.tell_news();
     }
 
     fn expire(&mut self) {
@@ -278,42 +334,5 @@ async fn measured(metrics: Option<&MetricsServer>) {
     match metrics {
         Some(metrics) => metrics.serve().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Never, where nothing is traced.
-async fn traced(tracer: Option<&Tracer>) -> io::Result<()> {
-    match tracer {
-        Some(tracer) => tracer.rung().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Wakes a task when a watched directory changes.
-struct Bell {
-    watch: Watch,
-    readiness: AsyncFd<OwnedFd>,
-}
-
-impl Bell {
-    fn new() -> io::Result<Self> {
-        use std::os::fd::AsFd as _;
-        let watch = Watch::new()?;
-        let queue = watch.as_fd().try_clone_to_owned()?;
-        // SAFETY: `OwnedFd` is open and is neither replaced nor closed while `AsyncFd` has it.
-        let readiness = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) }?;
-        Ok(Self { watch, readiness })
-    }
-
-    /// Waits until something changed.
-    async fn rung(&mut self) -> io::Result<()> {
-        loop {
-            let mut ready = self.readiness.readable().await?;
-            let anything = self.watch.take()?;
-            ready.clear_ready();
-            if anything {
-                return Ok(());
-            }
-        }
     }
 }

@@ -34,6 +34,13 @@ pub struct Settings {
     pub cgroup_roots: Vec<PathBuf>,
     /// How unknown cgroups below a managed root stand: `hold`, `deny` or `allow`.
     pub unknown: Option<Unknown>,
+    /// Socket of the container runtime, for policies that select pods; none is the first that is at
+    /// one of the usual places.
+    pub cri_socket: Option<PathBuf>,
+    /// How long a pod that policies may select is waited for; 30 seconds unless given.
+    pub resolve_within: Option<Keep>,
+    /// How it stands after that: `deny` unless given.
+    pub unresolved: Option<Unknown>,
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,
@@ -163,6 +170,18 @@ impl Settings {
             sinks.push("-".parse()?);
         }
         Ok(sinks)
+    }
+}
+
+impl Unknown {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+        }
     }
 }
 

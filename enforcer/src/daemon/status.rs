@@ -8,11 +8,11 @@ use super::{flows::FlowRecorder, node::Node, reporter::Reporter};
 use crate::{
     compile::Image,
     control::{
-        Attached, Coverage, DatabaseStatus, DecisionStatus, Labelled, MapStatus, PolicyStatus,
-        SinkHealth, Status, TableStatus, Workload,
+        Attached, Coverage, DatabaseStatus, DecisionStatus, DeviceCoverage, Labelled, MapStatus,
+        PolicyStatus, SinkHealth, Status, TableStatus, Workload,
     },
     events::{clock, sinks::FailureCause},
-    kernel::{Build, Enforcement, HOOKS, KernelError, PinDir},
+    kernel::{AttachedDevice, Build, Enforcement, HOOKS, KernelError, PinDir},
     policy::Mode,
     workloads::Cgroup2,
 };
@@ -36,6 +36,8 @@ pub(super) fn of_daemon(node: &mut Node, reporter: &Reporter, instance: &str) ->
             .map(|class| node.classes().policies(class))
             .unwrap_or_default();
         workload.policies = policies.iter().map(ToString::to_string).collect();
+        let device = node.device_coverage(&workload.cgroup).cloned();
+        workload.device = device.filter(|_| workload.coverage == Coverage::Covered);
     }
     if let Some((image, geo)) = node.image() {
         status.databases = geo
@@ -198,6 +200,10 @@ fn fill(
         .into_iter()
         .map(|(id, tag)| workload(path(id), id, &tag))
         .collect();
+    let devices = enforcement.devices()?;
+    for workload in &mut status.workloads {
+        workload.device = device(workload, &devices);
+    }
     status.workloads.sort_by(|a, b| a.cgroup.cmp(&b.cgroup));
     let memory = enforcement.memory()?;
     status.memory_bytes = memory.iter().map(|map| map.bytes).sum();
@@ -271,6 +277,7 @@ fn workload(cgroup: String, id: CgroupId, tag: &Tag) -> Workload {
         policies: Vec::new(),
         isolated_until_ns: (tag.isolated_until > clock::boottime_ns())
             .then_some(tag.isolated_until),
+        device: None,
     }
 }
 
@@ -280,6 +287,19 @@ pub(super) fn mode_name(mode: Mode) -> &'static str {
         Mode::Enforce => "enforce",
         Mode::Audit => "audit",
     }
+}
+
+/// As the pins tell: what is attached, not what should be.
+fn device(workload: &Workload, attached: &[AttachedDevice]) -> Option<DeviceCoverage> {
+    let of_workload = attached
+        .iter()
+        .filter(|device| device.cgroup.0 == workload.id);
+    let interfaces: Vec<String> = of_workload.map(AttachedDevice::name).collect();
+    (!interfaces.is_empty()).then_some(DeviceCoverage {
+        covered: true,
+        interfaces,
+        reason: None,
+    })
 }
 
 fn policy_status(policy: &crate::policy::Policy) -> PolicyStatus {

@@ -72,6 +72,14 @@ fn line(Trace { flow, decision }: &Trace, known: &Known, generation: u64) -> Str
     )
 }
 
+/// Waits until something was traced: for ever, where nothing is.
+pub(super) async fn traced(tracer: Option<&Tracer>) -> io::Result<()> {
+    match tracer {
+        Some(tracer) => tracer.rung().await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use enforcer_common::{

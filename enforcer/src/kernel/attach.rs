@@ -111,7 +111,7 @@ pub(super) fn end_links(directory: &Path) {
     }
 }
 
-fn read_dir(path: &Path) -> Result<Vec<fs::DirEntry>, KernelError> {
+pub(super) fn read_dir(path: &Path) -> Result<Vec<fs::DirEntry>, KernelError> {
     let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     entries.map_err(KernelError::io("list", path))
 }

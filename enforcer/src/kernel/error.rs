@@ -87,6 +87,17 @@ pub enum KernelError {
         #[source]
         source: Box<AttachError>,
     },
+    /// A program could not be attached to an interface.
+    #[error("attach `{program}` to interface {interface}")]
+    AttachDevice {
+        /// The program.
+        program: &'static str,
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        #[source]
+        source: Box<ProgramError>,
+    },
     /// The traces of the programs could not be read.
     #[error("read the traces of the kernel programs")]
     Traces(#[source] aya_log::Error),

@@ -13,10 +13,13 @@ use aya::{
 use enforcer_common::abi::names;
 use serde::Serialize;
 
-use super::{attach::HOOKS, build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
+use super::{
+    attach::HOOKS, build::Build, devices::DEVICE_HOOKS, error::KernelError, pins::PinDir,
+    refusal::Refusal,
+};
 
 /// Maps that are pinned.
-pub(super) const MAPS: [&str; 19] = [
+pub(super) const MAPS: [&str; 22] = [
     names::IMAGE,
     names::TAGS,
     names::FLOWS,
@@ -25,6 +28,9 @@ pub(super) const MAPS: [&str; 19] = [
     names::COUNTERS,
     names::DECISIONS,
     names::REPLIES,
+    names::DEVICES,
+    names::CONVERSATIONS,
+    names::FRAGMENTS,
     names::ASKERS,
     names::QUESTIONS,
     names::TRUSTED,
@@ -35,8 +41,14 @@ pub(super) const MAPS: [&str; 19] = [
     names::DESK,
     names::ACCEPTED,
     names::EPOCH,
+    // The last one: an enforcement is whole when it is there.
     names::ALLOWED,
 ];
+
+/// Every program.
+fn programs() -> impl Iterator<Item = &'static str> {
+    HOOKS.into_iter().chain(DEVICE_HOOKS)
+}
 
 /// Loaded programs that are not yet pinned.
 pub struct Object(Ebpf);
@@ -99,8 +111,7 @@ impl Object {
                 .ok()?
                 .verified_instruction_count()
         };
-        HOOKS
-            .into_iter()
+        programs()
             .map(|name| ProgramReport {
                 name,
                 verified_instructions: instructions(name),
@@ -111,7 +122,7 @@ impl Object {
     /// Pins programs and maps below `dir`.
     pub(super) fn pin(mut self, dir: &PinDir) -> Result<Maps, KernelError> {
         dir.make()?;
-        for hook in HOOKS {
+        for hook in programs() {
             let path = dir.program(hook);
             let program = self.0.program_mut(hook).ok_or(KernelError::Missing(hook))?;
             program.pin(&path).map_err(|source| KernelError::Pin {
@@ -140,11 +151,11 @@ fn load_programs(ebpf: &mut Ebpf) -> Result<(), KernelError> {
         let loads: Vec<_> = ebpf
             .programs_mut()
             .filter_map(|(name, program)| {
-                let hook = HOOKS.into_iter().find(|&hook| hook == name)?;
+                let hook = programs().find(|&hook| hook == name)?;
                 Some((hook, scope.spawn(move || load_program(hook, program))))
             })
             .collect();
-        for hook in HOOKS {
+        for hook in programs() {
             if !loads.iter().any(|&(loaded, _)| loaded == hook) {
                 return Err(KernelError::Missing(hook));
             }
@@ -160,6 +171,8 @@ fn load_program(hook: &'static str, program: &mut Program) -> Result<(), KernelE
     let loaded = if let Program::CgroupSockAddr(program) = program {
         program.load()
     } else if let Program::CgroupSkb(program) = program {
+        program.load()
+    } else if let Program::SchedClassifier(program) = program {
         program.load()
     } else {
         return Err(KernelError::Missing(hook));

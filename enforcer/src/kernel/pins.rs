@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{attach::end_links, build::Build, error::KernelError};
+use super::{attach::end_links, build::Build, devices::Devices, error::KernelError};
 
 /// One enforcement's directory below `/sys/fs/bpf/enforcer/INSTANCE`.
 ///
@@ -13,6 +13,7 @@ use super::{attach::end_links, build::Build, error::KernelError};
 /// maps/NAME               pinned maps
 /// programs/NAME           pinned programs, so that an adopter can attach them elsewhere
 /// links/CGROUP-ID/NAME    pinned links
+/// devices/INDEX/NAME      pinned links of interfaces; before Linux 6.6 a symbolic link that names a filter
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinDir(PathBuf);
@@ -89,7 +90,7 @@ impl PinDir {
     /// bpffs is not mounted and cannot be, or the directory cannot be made.
     pub fn make(&self) -> Result<(), KernelError> {
         mount_bpffs()?;
-        for below in ["maps", "programs", "links"] {
+        for below in ["maps", "programs", "links", "devices"] {
             let path = self.0.join(below);
             fs::create_dir_all(&path).map_err(KernelError::io("make", path))?;
         }
@@ -107,8 +108,10 @@ impl PinDir {
         let execs = self.below("exec-").unwrap_or_default();
         for directory in [self].into_iter().chain(&runs).chain(&execs) {
             end_links(&directory.links());
+            end_links(&directory.devices());
+            outcome = outcome.and(Devices::new(directory).remove_all());
         }
-        for below in ["links", "programs", "maps"] {
+        for below in ["links", "devices", "programs", "maps"] {
             outcome = outcome.and(remove_tree(&self.0.join(below)));
         }
         outcome.and(remove_tree(&self.0))
@@ -120,6 +123,10 @@ impl PinDir {
 
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.0.join("programs").join(name)
+    }
+
+    pub(super) fn devices(&self) -> PathBuf {
+        self.0.join("devices")
     }
 
     pub(super) fn links(&self) -> PathBuf {

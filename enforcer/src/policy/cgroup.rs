@@ -10,7 +10,11 @@ impl Selector {
     #[must_use]
     pub fn matches_cgroup(&self, path: &str) -> bool {
         match self {
-            Self::Exec => false,
+            Self::Exec | Self::Pods(_) => false,
+            Self::SystemdUnit(pattern) => {
+                let name = path.rsplit('/').next().unwrap_or_default();
+                matches_component(pattern, name)
+            }
             Self::Cgroup(pattern) => wildcard(
                 &components(pattern),
                 &components(path),
@@ -19,13 +23,30 @@ impl Selector {
             ),
         }
     }
+
+    /// Whether it is a pattern of paths that can match below this one.
+    #[must_use]
+    pub fn may_match_below(&self, path: &str) -> bool {
+        let Self::Cgroup(pattern) = self else {
+            return false;
+        };
+        let mut parts = components(pattern).into_iter();
+        for component in components(path) {
+            match parts.next() {
+                Some("**") => return true,
+                Some(part) if matches_component(part, component) => {}
+                Some(_) | None => return false,
+            }
+        }
+        parts.next().is_some()
+    }
 }
 
 fn components(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !part.is_empty()).collect()
 }
 
-fn matches_component(pattern: &str, component: &str) -> bool {
+pub(super) fn matches_component(pattern: &str, component: &str) -> bool {
     wildcard(
         pattern.as_bytes(),
         component.as_bytes(),
@@ -111,6 +132,40 @@ mod tests {
             assert_eq!(selector.matches_cgroup(path), expected, "{pattern} {path}");
         }
         assert!(!Selector::Exec.matches_cgroup("/llm"));
+    }
+
+    #[test]
+    fn units_are_selected_by_name_wherever_they_are() {
+        let unit = Selector::SystemdUnit("vllm@*.service".to_owned());
+        for (path, expected) in [
+            ("/system.slice/vllm@70b.service", true),
+            ("/system.slice/system-vllm.slice/vllm@70b.service", true),
+            (
+                "/user.slice/user@1000.service/app.slice/vllm@1.service",
+                true,
+            ),
+            ("/system.slice/vllm@70b.service/worker", false),
+            ("/system.slice/vllm.service", false),
+            ("/", false),
+        ] {
+            assert_eq!(unit.matches_cgroup(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn patterns_reach_below_paths() {
+        for (pattern, path, expected) in [
+            ("/llm/**", "/llm", true),
+            ("/llm/*/worker", "/llm/vllm", true),
+            ("/llm/*/worker", "/llm/vllm/worker", false),
+            ("/llm", "/", true),
+            ("/llm", "/llm", false),
+            ("/llm/**", "/web", false),
+            ("/**/llm", "/web/front", true),
+        ] {
+            let selector = Selector::Cgroup(pattern.to_owned());
+            assert_eq!(selector.may_match_below(path), expected, "{pattern} {path}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod host;
 mod lint;
 mod origin;
 mod peer;
+mod pods;
 mod port;
 mod provider;
 mod region;

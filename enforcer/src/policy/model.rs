@@ -6,6 +6,7 @@ use enforcer_common::abi::{Addr, Family, Port, Proto, SocketTag};
 
 use super::{
     name::NamePattern,
+    pods::PodSelector,
     provider::{Endpoint, Provider},
 };
 use crate::geo::{Asn, CountrySet, SpecialRange};
@@ -96,6 +97,10 @@ pub enum Selector {
     /// `cgroups`: glob over the path below the cgroup2 mount, `*` within a component, `**` across
     /// components (`/llm/**` also selects `/llm`).
     Cgroup(String),
+    /// `systemdUnits`: glob over the name of a unit, `*` within it (`vllm@*.service`).
+    SystemdUnit(String),
+    /// `pods`: Kubernetes pods.
+    Pods(PodSelector),
 }
 
 /// Enforce, or only say what enforcing would have done.

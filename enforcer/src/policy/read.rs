@@ -28,12 +28,8 @@ impl<'n> Fields<'n> {
     /// The value of a field that may be absent.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'n Node> {
         self.known.push(name);
-        self.take_entry(name).map(|entry| &entry.value)
-    }
-
-    fn take_entry(&mut self, name: &'static str) -> Option<&'n Entry> {
         let at = self.rest.iter().position(|entry| entry.key == name)?;
-        Some(self.rest.remove(at))
+        Some(&self.rest.remove(at).value)
     }
 }
 
@@ -80,15 +76,6 @@ impl Reader<'_> {
                 .help(format!("add the field `{name}`"));
         }
         value
-    }
-
-    /// Reports a field that a later version will enforce: to ignore it would be to pretend.
-    pub(super) fn refuse(&mut self, fields: &mut Fields<'_>, name: &'static str) {
-        if let Some(entry) = fields.take_entry(name) {
-            let message = format!("this version does not enforce `{name}` in {}", fields.what);
-            self.report(Code::NotEnforced, entry.key_span, message)
-                .help("remove the field, or use a version that enforces it");
-        }
     }
 
     /// Reports every field that was not asked for.

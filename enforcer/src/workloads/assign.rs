@@ -2,8 +2,12 @@
 
 use enforcer_common::abi::Stance;
 
-use super::cgroup2::{Cgroup2, CgroupPath};
-use crate::policy::{Policy, PolicyName};
+use super::{
+    cgroup2::{Cgroup2, CgroupPath},
+    layout::{self, PodUid, pod},
+    pods::Pods,
+};
+use crate::policy::{Policy, PolicyName, Selector};
 
 /// What a cgroup is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,11 @@ pub struct Assignment {
     pub otherwise: Option<Stance>,
     /// The hooks go here.
     pub attach: bool,
+    /// The pod that it is, or is of.
+    pub pod: Option<PodUid>,
+    /// Nobody has told of the pod yet, and a policy selects pods: the cgroup stays unknown, or keeps
+    /// the tag that it has.
+    pub awaited: bool,
 }
 
 /// Where to look for workloads.
@@ -26,6 +35,10 @@ pub struct Scope {
     pub roots: Vec<CgroupPath>,
     /// How what is below a managed root and not yet known stands.
     pub unknown: Stance,
+    /// What is known of pods.
+    pub pods: Pods,
+    /// How a pod stands that nobody told of in time.
+    pub unresolved: Stance,
 }
 
 impl Scope {
@@ -59,12 +72,13 @@ impl Scope {
         assigned: &mut Vec<Assignment>,
     ) {
         let mut selecting: Vec<PolicyName> = inherited.to_vec();
-        let selects = |policy: &&Policy| {
-            policy
-                .selectors
-                .iter()
-                .any(|selector| selector.matches_cgroup(path))
+        let pod = pod(path);
+        let info = pod.and_then(|pod| self.pods.get(pod));
+        let matches = |selector: &Selector| match (selector, info) {
+            (Selector::Pods(pods), Some(info)) => pods.matches(&info.namespace, &info.labels),
+            _ => selector.matches_cgroup(path),
         };
+        let selects = |policy: &&Policy| policy.selectors.iter().any(matches);
         selecting.extend(
             policies
                 .iter()
@@ -74,16 +88,66 @@ impl Scope {
         selecting.sort_unstable();
         selecting.dedup();
         let managed = !self.roots.is_empty();
-        if managed || !selecting.is_empty() {
+        let untold = pod.filter(|_| info.is_none() && policies.iter().any(selects_pods));
+        let given_up = untold.is_some_and(|pod| self.pods.is_given_up(pod));
+        let awaited = untold.is_some() && !given_up;
+        if awaited {
+            selecting.clear();
+        }
+        if awaited || managed || !selecting.is_empty() {
             assigned.push(Assignment {
                 path: path.to_owned(),
-                attach: !managed && inherited.is_empty(),
-                otherwise: managed.then_some(Stance::Release),
+                attach: !managed && inherited.is_empty() && !awaited,
+                otherwise: (managed && !awaited).then(|| {
+                    if given_up {
+                        self.unresolved
+                    } else {
+                        self.stance(cgroups, policies, path, pod)
+                    }
+                }),
                 policies: selecting.clone(),
+                pod,
+                awaited,
             });
         }
         for child in cgroups.children(path) {
             self.descend(cgroups, policies, &child, &selecting, assigned);
         }
     }
+
+    /// How a cgroup stands that no policy selects. Where a selected one can be made below it, what
+    /// appears there must not pass for released in the moment before it is looked at; unless
+    /// processes run in the cgroup itself, which are nobody's that a policy selects.
+    fn stance(
+        &self,
+        cgroups: &Cgroup2,
+        policies: &[Policy],
+        path: &str,
+        pod: Option<PodUid>,
+    ) -> Stance {
+        let mut selectors = policies.iter().flat_map(|policy| &policy.selectors);
+        let is_place = pod.is_none()
+            && selectors.any(|selector| may_select_below(selector, path))
+            && cgroups.processes(path).is_empty();
+        if is_place {
+            self.unknown
+        } else {
+            Stance::Release
+        }
+    }
+}
+
+/// Whether a cgroup that a selector selects can be made below this one.
+fn may_select_below(selector: &Selector, path: &str) -> bool {
+    match selector {
+        Selector::Exec => false,
+        Selector::Cgroup(_) => selector.may_match_below(path),
+        Selector::SystemdUnit(_) => layout::holds_units(path),
+        Selector::Pods(_) => layout::holds_pods(path),
+    }
+}
+
+fn selects_pods(policy: &Policy) -> bool {
+    let of_pods = |selector: &Selector| matches!(selector, Selector::Pods(_));
+    policy.selectors.iter().any(of_pods)
 }

@@ -148,6 +148,14 @@ impl Cgroup2 {
         events.is_ok_and(|events| events.lines().any(|line| line == "populated 1"))
     }
 
+    /// Processes directly inside. None when the cgroup is gone.
+    #[must_use]
+    pub fn processes(&self, path: &str) -> Vec<u32> {
+        let procs = fs::read_to_string(self.directory(path).join("cgroup.procs"));
+        let procs = procs.unwrap_or_default();
+        procs.lines().filter_map(|pid| pid.parse().ok()).collect()
+    }
+
     /// Direct children, in the order of the file system. None when the cgroup is gone.
     #[must_use]
     pub fn children(&self, path: &str) -> Vec<CgroupPath> {

@@ -12,12 +12,14 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 
 /// Watched directories.
 ///
-/// cgroupfs reports directories that processes make and remove; a cgroup made before its parent was
+/// cgroupfs reports directories that processes make and remove, and `cgroup.events` when a cgroup gets
+/// its first process or loses its last (kernel/cgroup/cgroup.c, `cgroup_file_notify`). A cgroup made before its parent was
 /// watched is found by looking again after the watch is set.
 #[derive(Debug)]
 pub struct Watch {
     queue: OwnedFd,
     watched: HashMap<PathBuf, i32>,
+    also: WatchFlags,
 }
 
 impl Watch {
@@ -25,11 +27,24 @@ impl Watch {
     ///
     /// # Errors
     /// No more watches are permitted (`fs.inotify.max_user_instances`).
-    pub fn new() -> io::Result<Self> {
+    pub fn of_files() -> io::Result<Self> {
+        Self::new(WatchFlags::empty())
+    }
+
+    /// The same, and reports when a cgroup gets its first process or loses its last.
+    ///
+    /// # Errors
+    /// As [`Watch::of_files`].
+    pub fn of_cgroups() -> io::Result<Self> {
+        Self::new(WatchFlags::MODIFY)
+    }
+
+    fn new(also: WatchFlags) -> io::Result<Self> {
         let queue = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         Ok(Self {
             queue,
             watched: HashMap::new(),
+            also,
         })
     }
 
@@ -43,7 +58,8 @@ impl Watch {
             | WatchFlags::MOVED_FROM
             | WatchFlags::MOVED_TO
             | WatchFlags::CLOSE_WRITE
-            | WatchFlags::ONLYDIR;
+            | WatchFlags::ONLYDIR
+            | self.also;
         let mut wanted = HashMap::new();
         for directory in directories {
             match inotify::add_watch(&self.queue, directory, flags) {

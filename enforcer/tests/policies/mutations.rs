@@ -37,7 +37,14 @@ fn complete() -> [Value; 6] {
     };
     [
         json!({"apiVersion": version, "kind": "EgressPolicy", "metadata": {"name": "x"}, "spec": {
-            "description": "why", "selector": [{"exec": true}, {"cgroups": ["/llm/**"]}],
+            "description": "why", "selector": [
+                {"exec": true}, {"cgroups": ["/llm/**"]}, {"systemdUnits": ["vllm@*.service"]},
+                {"pods": {
+                    "namespaces": ["llm"], "matchLabels": {"app": "vllm"},
+                    "matchExpressions": [{"key": "tier", "operator": "In", "values": ["gpu"]}],
+                }},
+            ],
+            "tag": {"mark": 0x5e0, "dscp": "AF21"},
             "mode": "enforce", "dataCategories": ["customer-pii"], "legalBasis": ["GDPR-Art-44"],
             "default": "deny", "replies": "allow", "requireDpa": true,
             "dns": {"resolvers": ["cluster-dns", "10.0.0.53"]},

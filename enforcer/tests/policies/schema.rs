@@ -25,15 +25,6 @@ const BEYOND_A_SCHEMA: &[(Code, &str)] = &[
     (Code::UnknownProvider, "needs the other documents"),
     (Code::NoResolvers, "needs another field of the policy"),
     (Code::TooMany, "a limit of the program"),
-    (Code::NotEnforced, "depends on the version of the program"),
-];
-
-/// Definitions and fields of the published language that the reader knows and refuses for now.
-const LATER: &[(&str, &[&str])] = &[
-    ("egressPolicySpec", &["tag"]),
-    ("selector", &["pods", "systemdUnits"]),
-    ("tag", &["mark", "dscp"]),
-    ("pods", &["namespaces", "matchLabels", "matchExpressions"]),
 ];
 
 /// Broken documents that a schema accepts although their findings are of other kinds.
@@ -216,12 +207,7 @@ fn both_know_the_same_fields() {
         let known = help.strip_prefix("known fields: ").expect("a list");
         let mut known: Vec<&str> = known.split(", ").collect();
         known.sort_unstable();
-        let same = described.iter().filter(|(name, fields)| {
-            let later = LATER.iter().find(|(other, _)| other == *name);
-            let is_later = |field: &&&str| later.is_some_and(|(_, later)| later.contains(field));
-            let now = fields.iter().filter(|field| !is_later(field));
-            **fields == known || now.eq(&known)
-        });
+        let same = described.iter().filter(|(_, fields)| **fields == known);
         let same: Vec<&str> = same.map(|(name, _)| *name).collect();
         assert!(
             !same.is_empty(),
@@ -230,9 +216,5 @@ fn both_know_the_same_fields() {
         );
         left.retain(|name| !same.contains(name));
     }
-    left.retain(|name| {
-        let later = LATER.iter().find(|(other, _)| other == name);
-        later.is_none_or(|(_, later)| later.len() != described[name].len())
-    });
     assert!(left.is_empty(), "the reader knows nothing of {left:?}");
 }

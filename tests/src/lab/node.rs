@@ -18,7 +18,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{cgroup::Cgroup, event_file::EventFile, geo, instance::Instance};
+use super::{cgroup::Cgroup, event_file::EventFile, geo, instance::Instance, netns::NetNs};
 
 /// A managed root, policies and an instance of `enforcer` for them.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct Node {
     /// What the daemon says.
     pub events: EventFile,
     directory: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Node {
@@ -47,6 +48,7 @@ impl Node {
             root: Cgroup::new("node")?,
             events: EventFile::at(directory.path().join("events.ndjson")),
             directory,
+            arguments: vec![],
         })
     }
 
@@ -97,6 +99,11 @@ impl Node {
         Ok(fs::write(self.policy_file(), yaml)?)
     }
 
+    /// Adds arguments of `enforcer run`.
+    pub fn arguments<const N: usize>(&mut self, arguments: [&str; N]) {
+        self.arguments.extend(arguments.map(str::to_owned));
+    }
+
     /// Writes a policy `name` into a file beside those of the directory, to be pushed: what
     /// [`Node::policy`] says, by another name.
     ///
@@ -125,7 +132,7 @@ impl Node {
         command.arg("--geo").arg(self.geo_file());
         command.arg("--cgroup-root").arg(self.root.path());
         let sink = format!("file:{}", self.events.path().display());
-        command.arg("--events").arg(sink);
+        command.arg("--events").arg(sink).args(&self.arguments);
         Ok(command)
     }
 
@@ -142,9 +149,23 @@ impl Node {
     /// # Errors
     /// As [`Node::start`].
     pub fn start_with(&self, options: &[&str]) -> anyhow::Result<Daemon> {
-        let mut child = self
-            .command()?
-            .args(options)
+        let mut command = self.command()?;
+        command.args(options);
+        Self::launch(command)
+    }
+
+    /// Starts it in a network namespace, and waits until it enforces.
+    ///
+    /// # Errors
+    /// It ends instead; the error is what it said.
+    pub fn start_in(&self, namespace: &NetNs) -> anyhow::Result<Daemon> {
+        let mut command = self.command()?;
+        namespace.confine(&mut command)?;
+        Self::launch(command)
+    }
+
+    fn launch(mut command: Command) -> anyhow::Result<Daemon> {
+        let mut child = command
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

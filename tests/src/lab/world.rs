@@ -43,6 +43,18 @@ impl World {
     /// # Errors
     /// Without root, without `ip`, or on a kernel without veth.
     pub fn new() -> anyhow::Result<Self> {
+        Self::linked(|client, peer| {
+            client.ip(&format!(
+                "link add {LINK} type veth peer name {LINK} netns {}",
+                peer.path().display()
+            ))
+        })
+    }
+
+    /// With what `link` puts between the two; it makes an interface [`LINK`] in each.
+    pub(super) fn linked(
+        link: impl FnOnce(&NetNs, &NetNs) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let (client, peer) = (NetNs::new()?, NetNs::new()?);
         for side in [&client, &peer] {
             for (name, value) in SETTINGS {
@@ -55,32 +67,33 @@ impl World {
         client.sysctl("ipv4/tcp_fastopen", "5")?;
         peer.sysctl("ipv4/tcp_fastopen", "1539")?;
 
-        let peer_path = peer.path();
-        client
-            .ip(&format!(
-                "link add {LINK} type veth peer name {LINK} netns {}",
-                peer_path.display()
-            ))
-            .context("cannot make a veth pair")?;
-        for (side, v4, v6) in [
-            (&client, CLIENT_V4, CLIENT_V6),
-            (&peer, GATEWAY_V4, GATEWAY_V6),
-        ] {
-            side.ip(&format!("addr add {v4}/30 dev {LINK}"))?;
-            side.ip(&format!("addr add {v6}/64 dev {LINK} nodad"))?;
-            side.ip(&format!("link set {LINK} up"))?;
-        }
-        for side in [&client, &peer] {
-            side.run(wait_for_ipv6)?;
-        }
-        client.ip(&format!("route add default via {GATEWAY_V4}"))?;
-        client.ip(&format!("-6 route add default via {GATEWAY_V6}"))?;
+        link(&client, &peer).context("cannot make a veth pair")?;
+        address(&peer, GATEWAY_V4, GATEWAY_V6)?;
+        let world = Self { client, peer };
+        world.address_client()?;
+        world.peer.run(wait_for_ipv6)?;
+        let peer = &world.peer;
         // In the main table, where the link's own routes are more specific: in the local table, which
         // is asked first, the client itself would be local to the peer.
         peer.ip("route add local 0.0.0.0/0 dev lo table main")?;
         peer.ip("-6 route add local ::/0 dev lo table main")?;
-        Ok(Self { client, peer })
+        Ok(world)
     }
+
+    /// Gives the client's interface its addresses and routes.
+    pub(super) fn address_client(&self) -> anyhow::Result<()> {
+        let client = &self.client;
+        address(client, CLIENT_V4, CLIENT_V6)?;
+        client.run(wait_for_ipv6)?;
+        client.ip(&format!("route add default via {GATEWAY_V4}"))?;
+        client.ip(&format!("-6 route add default via {GATEWAY_V6}"))
+    }
+}
+
+fn address(side: &NetNs, v4: Ipv4Addr, v6: Ipv6Addr) -> anyhow::Result<()> {
+    side.ip(&format!("addr add {v4}/30 dev {LINK}"))?;
+    side.ip(&format!("addr add {v6}/64 dev {LINK} nodad"))?;
+    side.ip(&format!("link set {LINK} up"))
 }
 
 /// Waits until IPv6 works over the link: the kernel makes its multicast route some time after the

@@ -66,8 +66,15 @@ pub enum Attempt {
     },
     /// A frame past the IP stack.
     Packet {
+        /// What is special about it.
+        how: Frame,
         /// Destination.
         to: IpAddr,
+    },
+    /// A packet that a tun device lets in, to be forwarded.
+    Tun {
+        /// Destination.
+        to: Ipv4Addr,
     },
     /// Accept one TCP client.
     Listen {
@@ -142,6 +149,19 @@ pub enum Datagram {
     Big,
     /// UDP-Lite (RFC 3828).
     Lite,
+}
+
+/// A frame through a packet socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// An Ethernet frame.
+    Plain,
+    /// Past the queueing discipline, and so past programs there (packet(7), `PACKET_QDISC_BYPASS`).
+    Bypass,
+    /// With a VLAN tag (IEEE 802.1Q).
+    Vlan,
+    /// With an MPLS label (RFC 3032).
+    Mpls,
 }
 
 /// How a ping is sent.

@@ -14,13 +14,47 @@ use nix::{
 };
 use socket2::{Domain, Socket, Type};
 
-use super::{Failure, Options, Step};
+use super::{Failure, Options, Step, attempt::Frame};
 
-pub(super) fn attempt(to: IpAddr, options: &Options) -> Result<bool, Failure> {
+pub(super) fn attempt(how: Frame, to: IpAddr, options: &Options) -> Result<bool, Failure> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, None).map_err(Step::Socket.failed())?;
-    let (link, frame) = frame(to, options.marker.as_bytes()).map_err(Step::Socket.failed())?;
+    if how == Frame::Bypass {
+        bypass_the_queue(&socket).map_err(Step::Socket.failed())?;
+    }
+    let (link, mut frame) = frame(to, options.marker.as_bytes()).map_err(Step::Socket.failed())?;
+    match how {
+        Frame::Plain | Frame::Bypass => {}
+        // A tag stands before the type: the protocol of tags, and VLAN 5.
+        Frame::Vlan => drop(frame.splice(TYPE..TYPE, [0x81, 0x00, 0x00, 0x05])),
+        // The type is that of MPLS; the label is 16, the last one, and lives for 64 hops.
+        Frame::Mpls => {
+            drop(frame.splice(TYPE..TYPE + 2, [0x88, 0x47, 0x00, 0x01, 0x01, 0x40]));
+        }
+    }
     sendto(socket.as_raw_fd(), &frame, &link, MsgFlags::empty()).map_err(Step::Send.failed())?;
     Ok(false)
+}
+
+/// Where the type of an Ethernet frame stands.
+const TYPE: usize = 12;
+
+fn bypass_the_queue(socket: &Socket) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the pointer and the length are those of `on`, which outlives the call.
+    let status = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_QDISC_BYPASS,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// The interface to send through, and a UDP datagram in a frame.

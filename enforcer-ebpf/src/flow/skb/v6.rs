@@ -19,6 +19,8 @@ struct Payload {
     proto: Proto,
     at: usize,
     later_fragment: bool,
+    /// Where the fragment header is, or 0.
+    fragment: usize,
 }
 
 impl Payload {
@@ -27,6 +29,7 @@ impl Payload {
         u64::from(self.proto.0) << 8
             | (self.at as u64 & 0xffff) << 16
             | u64::from(self.later_fragment) << 32
+            | (self.fragment as u64 & 0xffff) << 48
     }
 
     /// `Err` when [`payload_of`] found a fault.
@@ -37,17 +40,18 @@ impl Payload {
                 proto: Proto((double >> 8) as u8),
                 at: (double >> 16) as usize & 0xffff,
                 later_fragment: double >> 32 & 1 == 1,
+                fragment: (double >> 48) as usize,
             }),
             fault => Err(Fault::from_byte(fault - 1)),
         }
     }
 }
 
-/// Follows the extension headers from next-header value `proto` on. A packed [`Payload`], or the
-/// fault plus one.
+/// Follows the extension headers from `at`, which next-header value `proto` names, on. A packed
+/// [`Payload`], or the fault plus one.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
+extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
     const FRAGMENT: u8 = 44;
@@ -56,8 +60,9 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
     let ctx = SkBuffContext::new(skb);
     let mut payload = Payload {
         proto: Proto(proto as u8),
-        at: V6_HEADER,
+        at: at as usize,
         later_fragment: false,
+        fragment: 0,
     };
     for _ in 0..MAX_EXTENSIONS {
         match payload.proto.0 {
@@ -78,18 +83,21 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64) -> u64 {
         };
         let fragment = payload.proto.0 == FRAGMENT;
         payload.proto = Proto(next);
-        if fragment && u16::from_be_bytes([high, low]) >> 3 != 0 {
-            payload.later_fragment = true;
-            return payload.pack();
+        if fragment {
+            payload.fragment = payload.at - 8;
+            if u16::from_be_bytes([high, low]) >> 3 != 0 {
+                payload.later_fragment = true;
+                return payload.pack();
+            }
         }
     }
     faulty(Fault::BadPacket)
 }
 
 #[inline(always)]
-pub(super) fn parse(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
+pub(super) fn parse(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
     if Proto(next).has_ports()
-        && let Some(head) = in_place::<V6_HEAD>(ctx)
+        && let Some(head) = in_place::<V6_HEAD>(ctx, ip)
     {
         let mut dst = [0; 16];
         dst.copy_from_slice(&head[24..V6_HEADER]);
@@ -100,17 +108,23 @@ pub(super) fn parse(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
             proto: Proto(next),
             ports,
             source,
-            payload: V6_HEADER,
+            payload: ip + V6_HEADER,
             housekeeping: false,
+            fragment: 0,
         });
     }
-    let payload = Payload::unpack(payload_of(ctx.skb.skb, u64::from(next)))?;
+    let payload = Payload::unpack(payload_of(
+        ctx.skb.skb,
+        u64::from(next),
+        (ip + V6_HEADER) as u64,
+    ))?;
     let Payload {
         proto,
         at,
         later_fragment,
+        fragment,
     } = payload;
-    let dst = Addr::from_v6(load(ctx, 24)?);
+    let dst = Addr::from_v6(load(ctx, ip + 24)?);
     let (source, ports) = ports(proto, later_fragment, load_word(ctx, at))?;
     Ok(Packet {
         dst,
@@ -119,6 +133,7 @@ pub(super) fn parse(ctx: &SkBuffContext, next: u8) -> Result<Packet, Fault> {
         source,
         payload: at,
         housekeeping: !later_fragment && is_housekeeping(ctx, dst, proto, at),
+        fragment,
     })
 }
 

@@ -55,6 +55,7 @@ fn status() -> Status {
         class: Some(0),
         policies: Vec::new(),
         isolated_until_ns: None,
+        device: None,
     });
     status
 }

@@ -49,7 +49,7 @@ impl Node {
         if let Some(old) = &self.loaded {
             let (before, now) = (old.made_at, loaded.made_at);
             let ended = renewal::ended(&loaded.policies, before, now, self.generation);
-            self.ended.extend(ended);
+            self.news.extend(ended);
         }
         self.loaded = Some(loaded);
     }
@@ -77,8 +77,8 @@ impl Node {
         Ok(())
     }
 
-    /// What to tell of agreements that ended since this was last asked.
-    pub fn take_ended(&mut self) -> Vec<DaemonEvent> {
-        std::mem::take(&mut self.ended)
+    /// What there is to tell since this was last asked.
+    pub fn take_news(&mut self) -> Vec<DaemonEvent> {
+        std::mem::take(&mut self.news)
     }
 }

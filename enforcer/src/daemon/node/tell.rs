@@ -7,6 +7,10 @@ use crate::{
     control::Problem,
     daemon::context::Known,
     events::{DaemonEvent, WorkloadInfo, WorkloadKind},
+    workloads::{
+        Assignment,
+        layout::{Owner, owner},
+    },
 };
 
 impl Node {
@@ -17,11 +21,30 @@ impl Node {
             known.learn_geo(Arc::clone(&loaded.geo));
         }
         for (cgroup, (_, assignment)) in &self.tags {
-            let workload = WorkloadInfo {
-                name: assignment.path.as_str().into(),
-                kind: WorkloadKind::Cgroup,
-            };
+            let workload = self.workload_info(assignment);
             known.learn_workload(*cgroup, &assignment.path, workload);
+        }
+    }
+
+    pub(super) fn workload_info(&self, assignment: &Assignment) -> WorkloadInfo {
+        if let Some(info) = assignment.pod.and_then(|pod| self.scope.pods.get(pod)) {
+            return WorkloadInfo {
+                name: format!("{}/{}", info.namespace, info.name).into(),
+                kind: WorkloadKind::Pod {
+                    namespace: Arc::clone(&info.namespace),
+                    pod: Arc::clone(&info.name),
+                },
+            };
+        }
+        let (name, kind) = match owner(&assignment.path) {
+            Some(Owner::Unit(unit)) => (unit, WorkloadKind::SystemdUnit),
+            Some(Owner::Pod(_) | Owner::Container { .. }) | None => {
+                (assignment.path.as_str(), WorkloadKind::Cgroup)
+            }
+        };
+        WorkloadInfo {
+            name: name.into(),
+            kind,
         }
     }
 

@@ -80,6 +80,7 @@ impl Daemon {
                 if let (Err(problem), false) = (&answer, dry_run) {
                     reporter.tell(node.rejected(problem));
                 }
+                self.cover_devices();
                 drop(reply.send(answer));
             }
             PolicyCall::Rollback(request, author, reply) => {
@@ -87,6 +88,7 @@ impl Daemon {
                 if let Err(problem) = &answer {
                     reporter.tell(node.rejected(problem));
                 }
+                self.cover_devices();
                 drop(reply.send(answer));
             }
         }
@@ -97,10 +99,12 @@ impl Daemon {
         match call {
             IsolationCall::Isolate(request, author, reply) => {
                 let answer = node.isolate(&request, author, reporter);
+                self.cover_devices();
                 drop(reply.send(answer.map_err(problem)));
             }
             IsolationCall::Release(request, author, reply) => {
                 let answer = node.release(&request, &author, reporter);
+                self.cover_devices();
                 drop(reply.send(answer.map_err(problem)));
             }
         }

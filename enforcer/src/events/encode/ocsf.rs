@@ -206,7 +206,12 @@ fn lifecycle(event: &DaemonEvent) -> (u8, &'static str) {
         | DaemonEvent::EventsLost { .. }
         | DaemonEvent::Heartbeat(_)
         | DaemonEvent::SinkFailing { .. }
-        | DaemonEvent::SinkRecovered { .. } => (99, "Other"),
+        | DaemonEvent::SinkRecovered { .. }
+        | DaemonEvent::CoverageLost { .. }
+        | DaemonEvent::CoverageRestored { .. }
+        | DaemonEvent::SourceFailing { .. }
+        | DaemonEvent::SourceRecovered { .. }
+        | DaemonEvent::PodUnresolved { .. } => (99, "Other"),
     }
 }
 

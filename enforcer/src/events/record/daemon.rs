@@ -83,6 +83,41 @@ pub enum DaemonEvent {
         /// Its name.
         sink: String,
     },
+    /// Of a workload, not all that it sends is judged.
+    CoverageLost {
+        /// Its name.
+        workload: Arc<str>,
+        /// What passes, and what to do about it.
+        reason: String,
+    },
+    /// All that a workload sends is judged again.
+    CoverageRestored {
+        /// Its name.
+        workload: Arc<str>,
+    },
+    /// Who tells of workloads does not answer; what was told stays.
+    SourceFailing {
+        /// Its name.
+        source: String,
+        /// Why.
+        error: String,
+    },
+    /// It answers again.
+    SourceRecovered {
+        /// Its name.
+        source: String,
+    },
+    /// Nobody told of a pod in time.
+    PodUnresolved {
+        /// Its `metadata.uid`.
+        pod: String,
+        /// Path of its cgroup.
+        cgroup: Arc<str>,
+        /// How long it was waited for, in seconds.
+        waited_seconds: u64,
+        /// How it stands from now on: `hold`, `deny` or `allow`.
+        stance: &'static str,
+    },
 }
 
 /// What the daemon has counted since it started. A consumer that compares two of them with the
@@ -161,17 +196,24 @@ impl DaemonEvent {
             | Self::Adopted { .. }
             | Self::PoliciesLoaded { .. }
             | Self::Heartbeat(_)
-            | Self::SinkRecovered { .. } => Severity::Informational,
+            | Self::SinkRecovered { .. }
+            | Self::CoverageRestored { .. }
+            | Self::SourceRecovered { .. } => Severity::Informational,
             Self::Stopped => Severity::Low,
             Self::DatabaseOld { .. }
             | Self::EventsLost { .. }
             | Self::AgreementEnded { .. }
-            | Self::SinkFailing { .. } => Severity::Medium,
+            | Self::SinkFailing { .. }
+            | Self::SourceFailing { .. }
+            | Self::PodUnresolved { .. } => Severity::Medium,
             Self::Isolation(event) => match event.step {
                 IsolationStep::Begun => Severity::High,
                 IsolationStep::Released | IsolationStep::Expired => Severity::Medium,
             },
-            Self::Detached | Self::PoliciesRejected { .. } | Self::Faults { .. } => Severity::High,
+            Self::Detached
+            | Self::PoliciesRejected { .. }
+            | Self::Faults { .. }
+            | Self::CoverageLost { .. } => Severity::High,
         }
     }
 
@@ -192,7 +234,12 @@ impl DaemonEvent {
             | Self::Isolation(_)
             | Self::Heartbeat(_)
             | Self::SinkFailing { .. }
-            | Self::SinkRecovered { .. } => None,
+            | Self::SinkRecovered { .. }
+            | Self::CoverageLost { .. }
+            | Self::CoverageRestored { .. }
+            | Self::SourceFailing { .. }
+            | Self::SourceRecovered { .. }
+            | Self::PodUnresolved { .. } => None,
         }
     }
 }

@@ -22,8 +22,8 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
     };
     let exec = fields.take("exec");
     let cgroups = fields.take("cgroups");
-    reader.refuse(&mut fields, "pods");
-    reader.refuse(&mut fields, "systemdUnits");
+    let pods = fields.take("pods");
+    let units = fields.take("systemdUnits");
     reader.finish(fields);
     if let Value::Mapping(entries) = &node.value {
         match entries.as_slice() {
@@ -34,7 +34,7 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
                         node.span,
                         format!("{WHAT} says nothing"),
                     )
-                    .help("write `exec: true` or `cgroups: [...]`");
+                    .help("write `pods: {...}`, `systemdUnits: [...]`, `cgroups: [...]` or `exec: true`");
             }
             [_] => {}
             [_, second, ..] => {
@@ -49,6 +49,12 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
         && self::exec(reader, node)
     {
         selectors.push(Selector::Exec);
+    }
+    if let Some(node) = pods {
+        selectors.extend(super::pods::pods(reader, node).map(Selector::Pods));
+    }
+    if let Some(node) = units {
+        systemd_units(reader, node, selectors);
     }
     if let Some(node) = cgroups {
         for item in reader.list(node, "`cgroups`") {
@@ -73,6 +79,32 @@ fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>)
                 }
             }
         }
+    }
+}
+
+/// Unit types that have a cgroup (systemd.resource-control(5)).
+const UNIT_TYPES: [&str; 6] = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"];
+
+fn systemd_units(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>) {
+    for item in reader.list(node, "`systemdUnits`") {
+        let Some(pattern) = reader.text(item, "`systemdUnits`") else {
+            continue;
+        };
+        let has_type = UNIT_TYPES.iter().any(|kind| pattern.ends_with(kind));
+        if !has_type || pattern.contains(['/', '?', '[', ']', '{', '}']) {
+            let message = format!("`{pattern}` is not a pattern of systemd units");
+            reader
+                .report(Code::UnknownValue, item.span, message)
+                .help("write the whole name with its type, `*` for any part: `vllm@*.service`");
+            continue;
+        }
+        if pattern.starts_with("*.") {
+            let message = "this selects every unit of that type";
+            reader
+                .report(Code::SelectsEverything, item.span, message)
+                .help("name the units of the workloads");
+        }
+        selectors.push(Selector::SystemdUnit(pattern.to_owned()));
     }
 }
 

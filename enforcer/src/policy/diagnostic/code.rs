@@ -53,8 +53,6 @@ pub enum Code {
     EmptyList,
     /// Not one of the values that a field takes.
     UnknownValue,
-    /// A field, value or kind that this version does not enforce.
-    NotEnforced,
     /// Not an RFC 1123 label.
     InvalidName,
     /// Two policies, rules or regions of one name.
@@ -119,7 +117,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its severity and name.
-    pub const ALL: [(Self, Severity, &'static str); 45] = [
+    pub const ALL: [(Self, Severity, &'static str); 44] = [
         (Self::Unreadable, Severity::Error, "unreadable"),
         (Self::TooLarge, Severity::Error, "too-large"),
         (Self::NotUtf8, Severity::Error, "not-utf8"),
@@ -134,7 +132,6 @@ impl Code {
         (Self::WrongType, Severity::Error, "wrong-type"),
         (Self::EmptyList, Severity::Error, "empty-list"),
         (Self::UnknownValue, Severity::Error, "unknown-value"),
-        (Self::NotEnforced, Severity::Error, "not-enforced"),
         (Self::InvalidName, Severity::Error, "invalid-name"),
         (Self::DuplicateName, Severity::Error, "duplicate-name"),
         (Self::InvalidCidr, Severity::Error, "invalid-cidr"),

@@ -19,7 +19,6 @@ impl Code {
             Self::WrongType => "text where a list should be, and the like",
             Self::EmptyList => "a list that must not be empty",
             Self::UnknownValue => "not one of the values that a field takes",
-            Self::NotEnforced => "a field, value or kind that this version does not enforce",
             Self::InvalidName => "not an RFC 1123 label",
             Self::DuplicateName => "two documents of a kind, or two rules, of one name",
             Self::InvalidCidr => "not a network or address",

@@ -47,7 +47,31 @@ pub(super) fn event() -> impl Strategy<Value = DaemonEvent> {
             }
         }),
         heartbeat(),
+        coverage(),
+        source(),
+        (hostile(), name(), any::<u64>()).prop_map(|(pod, cgroup, waited)| {
+            DaemonEvent::PodUnresolved {
+                pod,
+                cgroup,
+                waited_seconds: waited >> 32,
+                stance: "deny",
+            }
+        }),
     ]
+}
+
+fn coverage() -> impl Strategy<Value = DaemonEvent> {
+    (name(), option::of(hostile())).prop_map(|(workload, reason)| match reason {
+        Some(reason) => DaemonEvent::CoverageLost { workload, reason },
+        None => DaemonEvent::CoverageRestored { workload },
+    })
+}
+
+fn source() -> impl Strategy<Value = DaemonEvent> {
+    (hostile(), option::of(hostile())).prop_map(|(source, error)| match error {
+        Some(error) => DaemonEvent::SourceFailing { source, error },
+        None => DaemonEvent::SourceRecovered { source },
+    })
 }
 
 fn counted() -> impl Strategy<Value = DaemonEvent> {

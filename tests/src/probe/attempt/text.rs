@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use super::{Attempt, Datagram, Ping, Reuse, Spoof, Stream};
+use super::{Attempt, Datagram, Frame, Ping, Reuse, Spoof, Stream};
 
 const STREAMS: [(&str, Stream); 5] = [
     ("tcp4", Stream::Tcp4),
@@ -23,6 +23,12 @@ const DATAGRAMS: [(&str, Datagram); 5] = [
     ("sendmmsg", Datagram::Sendmmsg),
     ("bigudp", Datagram::Big),
     ("udplite", Datagram::Lite),
+];
+const FRAMES: [(&str, Frame); 4] = [
+    ("packet", Frame::Plain),
+    ("packet-bypass", Frame::Bypass),
+    ("packet-vlan", Frame::Vlan),
+    ("packet-mpls", Frame::Mpls),
 ];
 const PINGS: [(&str, Ping); 2] = [("ping", Ping::Socket), ("rawping", Ping::Raw)];
 const REUSES: [(&str, Reuse); 3] = [
@@ -90,7 +96,7 @@ impl Attempt {
                 to: to.parse()?,
                 via: via.parse()?,
             },
-            ["packet", to] => Self::Packet { to: to.parse()? },
+            ["tun", to] => Self::Tun { to: to.parse()? },
             ["listen", port] => Self::Listen {
                 port: port.parse()?,
             },
@@ -130,6 +136,11 @@ impl Attempt {
                         how,
                         to: to.parse()?,
                     }
+                } else if let Some(how) = named(&FRAMES, kind) {
+                    Self::Packet {
+                        how,
+                        to: to.parse()?,
+                    }
                 } else if let Some(how) = named(&PINGS, kind) {
                     Self::Ping {
                         how,
@@ -165,7 +176,8 @@ impl Display for Attempt {
             Self::Fragment { to } => write!(f, "rawfrag {to}"),
             Self::Options { to } => write!(f, "rawopts {to}"),
             Self::RoutingHeader { to, via } => write!(f, "rthdr {to} {via}"),
-            Self::Packet { to } => write!(f, "packet {to}"),
+            Self::Packet { how, to } => write!(f, "{} {to}", name_of(&FRAMES, how)),
+            Self::Tun { to } => write!(f, "tun {to}"),
             Self::Listen { port } => write!(f, "listen {port}"),
             Self::UdpListen { port } => write!(f, "udp-listen {port}"),
             Self::UdpLate { port } => write!(f, "udp-late {port}"),
@@ -197,6 +209,8 @@ mod tests {
             "rawfrag 2600:1f14::1",
             "rawopts [2600:1f14::1]:443",
             "rthdr 2600:1f14::1 2600:1f14::2",
+            "packet-vlan 2600:1f14::1",
+            "tun 3.64.0.1",
             "listen 8080",
             "udp-hold 3.64.0.1:53",
             "udp-late 8053",

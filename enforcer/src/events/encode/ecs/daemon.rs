@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::{Signature, severity, write_version};
@@ -40,16 +42,25 @@ pub(super) fn write(
         object.text("module", "enforcer");
     });
     line.text("message", &message(event));
-    if let DaemonEvent::PoliciesRejected { diagnostics, .. } = event {
-        line.object("error", |error| {
-            error.text("message", &diagnostics.join("\n"))
-        });
+    if let Some(text) = error(event) {
+        line.object("error", |error| error.text("message", &text));
     }
     line.fields(&signature.fields);
     line.object("enforcer", |own| {
         write_own(own, event);
         own.fields(&signature.run);
     });
+}
+
+fn error(event: &DaemonEvent) -> Option<Cow<'_, str>> {
+    if let DaemonEvent::PoliciesRejected { diagnostics, .. } = event {
+        return Some(diagnostics.join("\n").into());
+    }
+    if let DaemonEvent::SinkFailing { error, .. } | DaemonEvent::SourceFailing { error, .. } = event
+    {
+        return Some(error.into());
+    }
+    None
 }
 
 pub(super) fn headline(event: &DaemonEvent) -> Headline {
@@ -78,6 +89,11 @@ pub(super) fn headline(event: &DaemonEvent) -> Headline {
         DaemonEvent::Heartbeat(_) => ("host", &["info"], "heartbeat", "success"),
         DaemonEvent::SinkFailing { .. } => ("host", &["info"], "sink-failing", "failure"),
         DaemonEvent::SinkRecovered { .. } => ("host", &["info"], "sink-recovered", "success"),
+        DaemonEvent::CoverageLost { .. } => ("host", &["info"], "coverage-lost", "failure"),
+        DaemonEvent::CoverageRestored { .. } => ("host", &["info"], "coverage-restored", "success"),
+        DaemonEvent::SourceFailing { .. } => ("host", &["info"], "source-failing", "failure"),
+        DaemonEvent::SourceRecovered { .. } => ("host", &["info"], "source-recovered", "success"),
+        DaemonEvent::PodUnresolved { .. } => ("host", &["info"], "pod-unresolved", "failure"),
     };
     Headline {
         category,
@@ -156,6 +172,22 @@ pub(in crate::events::encode) fn message(event: &DaemonEvent) -> String {
             format!("event sink {sink} does not take records, which wait: {error}")
         }
         DaemonEvent::SinkRecovered { sink } => format!("event sink {sink} takes records again"),
+        DaemonEvent::CoverageLost { workload, reason } => {
+            format!("not all that {workload} sends is judged: {reason}")
+        }
+        DaemonEvent::CoverageRestored { workload } => {
+            format!("all that {workload} sends is judged again")
+        }
+        DaemonEvent::SourceFailing { source, error } => {
+            format!("{source} does not tell of workloads, and what is known stays: {error}")
+        }
+        DaemonEvent::SourceRecovered { source } => format!("{source} tells of workloads again"),
+        DaemonEvent::PodUnresolved {
+            pod,
+            waited_seconds,
+            stance,
+            ..
+        } => format!("nobody told of pod {pod} in {waited_seconds} seconds: {stance} from now on"),
     }
 }
 
@@ -208,6 +240,22 @@ fn write_own(own: &mut Object<'_>, event: &DaemonEvent) {
         DaemonEvent::Heartbeat(beat) => write_heartbeat(own, beat),
         DaemonEvent::SinkFailing { sink, .. } | DaemonEvent::SinkRecovered { sink } => {
             own.text("sink", sink);
+        }
+        DaemonEvent::CoverageLost { workload, .. } | DaemonEvent::CoverageRestored { workload } => {
+            own.text("workload", workload);
+        }
+        DaemonEvent::SourceFailing { source, .. } | DaemonEvent::SourceRecovered { source } => {
+            own.text("source", source);
+        }
+        DaemonEvent::PodUnresolved {
+            pod,
+            cgroup,
+            stance,
+            ..
+        } => {
+            own.text("pod_uid", pod);
+            own.text("cgroup", cgroup);
+            own.text("stance", stance);
         }
     }
 }

@@ -1,3 +1,5 @@
+mod daemon;
+
 use std::{fs, path::Path, sync::Arc};
 
 use enforcer_common::{
@@ -15,8 +17,6 @@ use crate::events::{
     record::{CommandName, Facts, Finding, Parent, Process, ProcessImage, Record, Violation},
     samples::{SampleContext, addr, event, observer},
 };
-
-mod daemon;
 
 fn encode(record: &Record, sequence: u64) -> String {
     let mut out = b"before\n".to_vec();

@@ -1,4 +1,4 @@
-//! One of each of the daemon's own events.
+//! What the daemon tells of itself, one of each kind.
 
 use crate::events::record::{DaemonEvent, Heartbeat, IsolationEvent, IsolationStep, SinkTally};
 
@@ -58,6 +58,26 @@ pub(super) fn events() -> Vec<DaemonEvent> {
         },
         DaemonEvent::SinkRecovered {
             sink: "syslog+tls://siem:6514".into(),
+        },
+        DaemonEvent::CoverageLost {
+            workload: "llm/vllm-0".into(),
+            reason: "its processes use the interfaces of the host".into(),
+        },
+        DaemonEvent::CoverageRestored {
+            workload: "llm/vllm-0".into(),
+        },
+        DaemonEvent::SourceFailing {
+            source: "container runtime".into(),
+            error: "connect to the container runtime at /run/crio/crio.sock".into(),
+        },
+        DaemonEvent::SourceRecovered {
+            source: "container runtime".into(),
+        },
+        DaemonEvent::PodUnresolved {
+            pod: "6a2b8f8e-1c3d-4e5f-8a9b-0c1d2e3f4a5b".into(),
+            cgroup: "/kubepods/pod6a2b8f8e-1c3d-4e5f-8a9b-0c1d2e3f4a5b".into(),
+            waited_seconds: 30,
+            stance: "deny",
         },
         DaemonEvent::Heartbeat(Heartbeat {
             generation: 4,

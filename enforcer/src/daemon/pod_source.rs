@@ -1,0 +1,123 @@
+//! Asks the container runtime for pods, one question at a time.
+
+use std::{path::Path, time::Duration};
+
+use tokio::{sync::mpsc, time::sleep};
+
+use crate::{
+    events::DaemonEvent,
+    workloads::{
+        PodInfo,
+        cri::{CriError, Runtime},
+        layout::PodUid,
+    },
+};
+
+/// What a runtime answers.
+pub(super) type Listed = Result<Vec<(PodUid, PodInfo)>, CriError>;
+
+/// A kubelet makes a pod's cgroup before its runtime knows of the pod: the next question follows
+/// after this, and after twice as long each time that it told nothing new.
+const SOON: Duration = Duration::from_millis(5);
+const LATER: Duration = Duration::from_secs(1);
+
+/// The runtime, and the question that is on its way.
+pub(super) struct PodSource {
+    runtime: Option<Runtime>,
+    asking: bool,
+    pause: Duration,
+    answer: mpsc::Sender<Listed>,
+    answers: mpsc::Receiver<Listed>,
+    answered: bool,
+    failing: bool,
+}
+
+/// An answer, and what there is to tell of who gave it.
+pub(super) struct Told {
+    pub(super) pods: Vec<(PodUid, PodInfo)>,
+    pub(super) news: Option<DaemonEvent>,
+}
+
+/// What events call it.
+const NAME: &str = "container runtime";
+
+impl PodSource {
+    /// The runtime at `socket`, or at one of the usual places as soon as it is there.
+    pub(super) fn new(socket: Option<&Path>) -> Self {
+        let (answer, answers) = mpsc::channel(1);
+        Self {
+            runtime: socket.map(Runtime::at),
+            asking: false,
+            pause: Duration::ZERO,
+            answer,
+            answers,
+            answered: false,
+            failing: false,
+        }
+    }
+
+    /// Asks, unless a question is on its way. A host may have no runtime at all; one that was
+    /// there is expected.
+    pub(super) fn ask(&mut self) {
+        if self.asking {
+            return;
+        }
+        let found = self.runtime.clone().or_else(Runtime::find);
+        if found.is_none() && !self.answered {
+            return;
+        }
+        self.asking = true;
+        let (answer, pause) = (self.answer.clone(), self.pause);
+        tokio::spawn(async move {
+            sleep(pause).await;
+            let listed = match found {
+                Some(runtime) => runtime.pods().await,
+                None => Err(CriError::Gone),
+            };
+            // The daemon that does not listen any more ends with this task.
+            let _ = answer.send(listed).await;
+        });
+    }
+
+    /// Waits for an answer, or for news. An error is nothing that was learnt: it is told once, and
+    /// the next question follows by itself.
+    pub(super) async fn told(&mut self) -> Result<Told, DaemonEvent> {
+        loop {
+            let Some(answer) = self.answers.recv().await else {
+                std::future::pending::<()>().await;
+                continue;
+            };
+            self.asking = false;
+            match answer {
+                Ok(pods) => {
+                    self.answered = true;
+                    let recovered = std::mem::take(&mut self.failing);
+                    let news = recovered.then(|| DaemonEvent::SourceRecovered {
+                        source: NAME.to_owned(),
+                    });
+                    return Ok(Told { pods, news });
+                }
+                Err(error) => {
+                    self.wait_longer();
+                    self.ask();
+                    if !std::mem::replace(&mut self.failing, true) {
+                        return Err(DaemonEvent::SourceFailing {
+                            source: NAME.to_owned(),
+                            error: format!("{:#}", anyhow::Error::new(error)),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next question may follow at once.
+    pub(super) fn hurry(&mut self) {
+        self.pause = Duration::ZERO;
+    }
+
+    /// The next question waits twice as long as the last one.
+    pub(super) fn wait_longer(&mut self) {
+        self.pause = (self.pause * 2).clamp(SOON, LATER);
+    }
+}

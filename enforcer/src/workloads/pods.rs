@@ -1,0 +1,107 @@
+//! What is known of pods, from whatever source.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::layout::PodUid;
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodInfo {
+    /// `metadata.namespace`.
+    pub namespace: Arc<str>,
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Known pods. A source that is down takes nothing away: what was known stays so as long as the pod
+/// has a cgroup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pods {
+    told: HashMap<PodUid, Arc<PodInfo>>,
+    given_up: HashSet<PodUid>,
+}
+
+impl Pods {
+    /// The pod of this uid, if a source told of it.
+    #[must_use]
+    pub fn get(&self, uid: PodUid) -> Option<&Arc<PodInfo>> {
+        self.told.get(&uid)
+    }
+
+    /// Waits no longer for somebody to tell of a pod. Who does so later is heard all the same.
+    pub fn give_up(&mut self, uid: PodUid) {
+        self.given_up.insert(uid);
+    }
+
+    /// Whether nobody told of the pod in time.
+    #[must_use]
+    pub fn is_given_up(&self, uid: PodUid) -> bool {
+        self.given_up.contains(&uid)
+    }
+
+    /// Takes what a source lists now. Of the others, those stay that have a cgroup. Whether anything
+    /// is different.
+    pub fn learn(
+        &mut self,
+        listed: impl IntoIterator<Item = (PodUid, PodInfo)>,
+        with_cgroup: &HashSet<PodUid>,
+    ) -> bool {
+        let mut fresh: HashMap<PodUid, Arc<PodInfo>> = listed
+            .into_iter()
+            .map(|(uid, info)| (uid, Arc::new(info)))
+            .collect();
+        for (uid, info) in &self.told {
+            if with_cgroup.contains(uid) {
+                fresh.entry(*uid).or_insert_with(|| Arc::clone(info));
+            }
+        }
+        self.given_up
+            .retain(|uid| with_cgroup.contains(uid) && !fresh.contains_key(uid));
+        let changed = fresh != self.told;
+        self.told = fresh;
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_a_source_forgets_stays_while_it_has_a_cgroup() {
+        let uid = |digit: &str| PodUid::parse(&digit.repeat(32)).expect("a uid");
+        let info = |name: &str| PodInfo {
+            namespace: "llm".into(),
+            name: name.into(),
+            labels: BTreeMap::new(),
+        };
+        let mut pods = Pods::default();
+        let both = [(uid("1"), info("one")), (uid("2"), info("two"))];
+        assert!(pods.learn(both.clone(), &HashSet::new()));
+        assert!(!pods.learn(both, &HashSet::new()));
+        assert!(pods.learn([], &HashSet::from([uid("1")])));
+        assert_eq!(pods.get(uid("1")).map(|it| &*it.name), Some("one"));
+        assert_eq!(pods.get(uid("2")), None);
+    }
+
+    #[test]
+    fn who_tells_late_is_heard() {
+        let uid = PodUid::parse(&"1".repeat(32)).expect("a uid");
+        let mut pods = Pods::default();
+        pods.give_up(uid);
+        assert!(!pods.learn([], &HashSet::from([uid])));
+        assert!(pods.is_given_up(uid));
+        let info = PodInfo {
+            namespace: "llm".into(),
+            name: "one".into(),
+            labels: BTreeMap::new(),
+        };
+        assert!(pods.learn([(uid, info)], &HashSet::from([uid])));
+        assert!(!pods.is_given_up(uid));
+    }
+}
