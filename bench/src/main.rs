@@ -6,6 +6,7 @@
 mod bed;
 mod client;
 mod destinations;
+mod events;
 mod floor;
 mod growth;
 mod hooks;
@@ -46,6 +47,12 @@ enum Verb {
         #[arg(long, default_value = "target")]
         target: PathBuf,
     },
+    /// Nothing but the records of refusals, from the kernel to sinks
+    Events {
+        /// How often each is measured
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Nothing but one load under enforcer, to be looked at with perf
     Profile {
         /// What to send
@@ -63,6 +70,7 @@ fn main() -> ExitCode {
     let outcome = match Verb::parse() {
         Verb::Run { scale, target } => run::bench(scale, &target),
         Verb::Report { target } => report::write(&target),
+        Verb::Events { rounds } => run::events(rounds).map(drop),
         Verb::Profile { load, seconds } => run::profile(load, Duration::from_secs(seconds)),
         Verb::Client => client::serve(),
     };

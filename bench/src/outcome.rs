@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    hooks::HookTime, machine::Machine, memory::Memory, node::NodeFigures, pairs::Comparison,
-    rivals::Loading, start::ColdStart, swap::Swap,
+    events::EventRate, hooks::HookTime, machine::Machine, memory::Memory, node::NodeFigures,
+    pairs::Comparison, rivals::Loading, start::ColdStart, swap::Swap,
 };
 
 /// One bench.
@@ -25,6 +25,7 @@ pub(crate) struct Outcome {
     pub(crate) node: NodeFigures,
     pub(crate) swap: Swap,
     pub(crate) memory: Memory,
+    pub(crate) events: Vec<EventRate>,
     pub(crate) verifier: Vec<Verified>,
     /// What could not be measured here, and why.
     pub(crate) skipped: Vec<String>,

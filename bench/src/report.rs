@@ -8,6 +8,7 @@ use std::{fmt::Write as _, fs, path::Path};
 use anyhow::{Context as _, Result};
 
 use crate::{
+    events::EventRate,
     hooks::HookTime,
     outcome::{Outcome, Verified},
     pairs::Comparison,
@@ -46,6 +47,7 @@ fn markdown(outcome: &Outcome) -> Result<String> {
     loading(&mut text, outcome)?;
     start(&mut text, outcome)?;
     node::write(&mut text, &outcome.node)?;
+    events(&mut text, &outcome.events)?;
     programs(&mut text, &outcome.hooks, &outcome.verifier)?;
     Ok(text)
 }
@@ -198,6 +200,29 @@ fn start(text: &mut String, outcome: &Outcome) -> Result<()> {
     Ok(())
 }
 
+fn events(text: &mut String, rates: &[EventRate]) -> Result<()> {
+    writeln!(
+        text,
+        "\n## Events\n\n{EVENTS}\n\n| format | sink | of one core, a second | quartiles | a second | \
+         bytes of a record |\n|---|---|---|---|---|---|"
+    )?;
+    for rate in rates {
+        let core = rate.a_second_of_core;
+        writeln!(
+            text,
+            "| {} | {} | {:.0} | {:.0}-{:.0} | {:.0} | {:.0} |",
+            rate.format,
+            rate.sink,
+            core.median,
+            core.lower,
+            core.upper,
+            rate.a_second.median,
+            rate.bytes
+        )?;
+    }
+    Ok(())
+}
+
 fn programs(text: &mut String, hooks: &[HookTime], verifier: &[Verified]) -> Result<()> {
     writeln!(
         text,
@@ -268,6 +293,11 @@ answer are those of one lookup, both ways through all hooks.";
 
 const LOADING: &str = "\
 Kernel memory is read from `/proc/meminfo` before and after, so other programs disturb it.";
+
+const EVENTS: &str = "\
+First refusals of 65,536 flows, as the kernel writes them, each with all that is known of process, place,
+workload and rule, to a file and to a receiver of syslog on loopback. The threads of the pipeline run side
+by side; \"of one core\" takes them together. The receiver's own time is not counted.";
 
 const PROGRAMS: &str = "\
 As the kernel counts them (`BPF_ENABLE_STATS`), less what an empty program at the same hook takes. The

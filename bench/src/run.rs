@@ -15,6 +15,7 @@ use enforcer::kernel::{Build, Object};
 use crate::{
     client::Load,
     destinations::Networks,
+    events::{self, EventRate},
     growth::{self, Steps},
     machine::Machine,
     memory::Memory,
@@ -147,6 +148,7 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
     print!("{}", table::node(&node));
     let memory = Memory::measure(&stage.policies, &stage.geo)?;
     print!("{}", table::memory(&memory));
+    let events = events(scale.starts())?;
     let verifier = verifier()?;
     print!("{}", table::verifier(&verifier));
     let outcome = Outcome {
@@ -161,6 +163,7 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
         node,
         swap,
         memory,
+        events,
         verifier,
         skipped: [live.skipped, growth.skipped].concat(),
     };
@@ -173,6 +176,17 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
         report::write(target)?;
     }
     Ok(())
+}
+
+/// Records of refusals, from the kernel to sinks.
+///
+/// # Errors
+/// A sink cannot be opened, or a record was lost.
+pub(crate) fn events(rounds: usize) -> Result<Vec<EventRate>> {
+    eprintln!("==> events: from the record of the kernel to a line at a sink");
+    let rates = events::measure(rounds)?;
+    print!("{}", table::events(&rates));
+    Ok(rates)
 }
 
 fn verifier() -> Result<Vec<Verified>> {

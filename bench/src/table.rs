@@ -1,8 +1,8 @@
 //! Results as text.
 
 use crate::{
-    hooks::HookTime, memory::Memory, node::NodeFigures, outcome::Verified, pairs::Comparison,
-    rivals::Loading, start::ColdStart, swap::Swap,
+    events::EventRate, hooks::HookTime, memory::Memory, node::NodeFigures, outcome::Verified,
+    pairs::Comparison, rivals::Loading, start::ColdStart, swap::Swap,
 };
 
 /// A table of one load.
@@ -127,6 +127,26 @@ pub(crate) fn memory(memory: &Memory) -> String {
     );
     for map in &memory.maps {
         text += &format!("  {:<44} {:>7.2}\n", map.name, mib(map.bytes));
+    }
+    text
+}
+
+/// Rates of events.
+pub(crate) fn events(rates: &[EventRate]) -> String {
+    let mut text = format!(
+        "\n  {:<44} {:>10} {:>14} {:>10} {:>7}\n",
+        "events, thousands", "of a core", "quartiles", "a second", "bytes"
+    );
+    for rate in rates {
+        let name = format!("{} to {}", rate.format, rate.sink);
+        let core = rate.a_second_of_core;
+        text += &format!(
+            "  {name:<44} {:>10.0} {:>14} {:>10.0} {:>7.0}\n",
+            core.median / 1e3,
+            format!("{:.0}-{:.0}", core.lower / 1e3, core.upper / 1e3),
+            rate.a_second.median / 1e3,
+            rate.bytes
+        );
     }
     text
 }

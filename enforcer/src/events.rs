@@ -8,6 +8,7 @@
 //!   learnt at once is left out.
 //! * [`aggregate`] turns first refusals and polled counters into [`Violation`]s whose counts add up
 //!   to the kernel's.
+//! * [`offenders`] finds workloads that are refused again and again.
 //! * [`encode`] writes records in the vocabulary of a consumer. [`record`] knows none of them.
 //! * [`pipeline`] numbers records and gives each sink a thread and a [`queue`], in which records wait
 //!   until the sink has taken them, or are counted as lost.
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod context;
 pub mod encode;
 pub mod enrich;
+pub mod offenders;
 pub mod pipeline;
 pub mod queue;
 pub mod record;
@@ -36,10 +38,11 @@ pub use context::{
     Context, DatabaseRef, GeoAgreement, Mode, PlaceInfo, RuleInfo, WorkloadInfo, WorkloadKind,
 };
 pub use enrich::{Enricher, process::ProcFs};
+pub use offenders::Offenders;
 pub use pipeline::{Pipeline, SinkStatus};
 pub use record::{
-    DaemonEvent, Facts, Heartbeat, IsolationEvent, IsolationStep, Observer, Outcome, Record,
-    Severity, SinkTally, Violation,
+    DaemonEvent, Facts, Finding, Heartbeat, IsolationEvent, IsolationStep, Observer, Outcome,
+    Record, Severity, SinkTally, Violation,
 };
 pub use sequence::Sequence;
 pub use sinks::{Sink, SinkError, SinkSpec};

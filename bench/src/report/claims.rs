@@ -15,6 +15,8 @@ const LOADS: [(&str, f64); 3] = [
 ];
 /// Milliseconds of a cold start with two databases.
 const START_MS: f64 = 500.0;
+/// Records of refusals a second of one core.
+const EVENTS: f64 = 200_000.0;
 /// MiB of kernel memory.
 const MEMORY_MIB: f64 = 32.0;
 
@@ -99,6 +101,17 @@ pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
         let measured = Some((format!("{p99:.1} ms"), p99 <= most));
         row(name, format!("at most {most} ms"), measured)?;
     }
+    let mut to_file = outcome.events.iter();
+    let to_file = to_file.find(|rate| (&*rate.format, &*rate.sink) == ("ecs", "file"));
+    let to_file = to_file.map(|rate| {
+        let rate = rate.a_second_of_core.median;
+        (format!("{rate:.0}"), rate >= EVENTS)
+    });
+    row(
+        "records of refusals to a file, a second of one core",
+        format!("at least {EVENTS}"),
+        to_file,
+    )?;
     let (less, more) = others(outcome);
     list(text, "## What costs more than enforcer", &more)?;
     list(text, "## What costs less than enforcer", &less)?;

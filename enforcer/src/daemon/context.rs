@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    path::Path,
     sync::Arc,
 };
 
@@ -29,6 +30,7 @@ pub struct Known {
     images: VecDeque<(u64, HashMap<RuleId, Arc<RuleInfo>>)>,
     workloads: HashMap<CgroupId, Arc<WorkloadInfo>>,
     paths: HashMap<CgroupId, Arc<str>>,
+    cgroups: HashMap<Arc<str>, CgroupId>,
 }
 
 impl Known {
@@ -57,13 +59,19 @@ impl Known {
     /// Names a workload and the path of its cgroup below the mount.
     pub fn learn_workload(&mut self, cgroup: CgroupId, path: &str, workload: WorkloadInfo) {
         self.workloads.insert(cgroup, Arc::new(workload));
-        self.paths.insert(cgroup, path.into());
+        let path: Arc<str> = path.into();
+        self.cgroups.insert(Arc::clone(&path), cgroup);
+        self.paths.insert(cgroup, path);
     }
 
     /// Forgets a cgroup that is gone.
     pub fn forget_workload(&mut self, cgroup: CgroupId) {
         self.workloads.remove(&cgroup);
-        self.paths.remove(&cgroup);
+        if let Some(path) = self.paths.remove(&cgroup)
+            && self.cgroups.get(&path) == Some(&cgroup)
+        {
+            self.cgroups.remove(&path);
+        }
     }
 }
 
@@ -94,6 +102,12 @@ impl Context for Known {
 
     fn workload(&self, cgroup: CgroupId) -> Option<Arc<WorkloadInfo>> {
         self.workloads.get(&cgroup).cloned()
+    }
+
+    fn workload_above(&self, path: &str) -> Option<Arc<WorkloadInfo>> {
+        let mut ancestors = Path::new(path).ancestors();
+        let cgroup = ancestors.find_map(|above| self.cgroups.get(above.to_str()?))?;
+        self.workload(*cgroup)
     }
 
     fn cgroup_path(&self, cgroup: CgroupId) -> Option<Arc<str>> {
@@ -129,5 +143,32 @@ impl Context for Known {
 
     fn nat64(&self) -> &[Nat64Prefix] {
         &self.nat64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use enforcer_common::abi::CgroupId;
+
+    use super::Known;
+    use crate::events::{Context as _, WorkloadInfo, WorkloadKind};
+
+    #[test]
+    fn a_cgroup_below_a_workload_is_of_the_workload() {
+        let mut known = Known::default();
+        for (cgroup, path) in [(1, "/llm"), (2, "/llm/inner")] {
+            let workload = WorkloadInfo {
+                name: path.into(),
+                kind: WorkloadKind::Cgroup,
+            };
+            known.learn_workload(CgroupId(cgroup), path, workload);
+        }
+        let above =
+            |known: &Known, path| known.workload_above(path).map(|found| found.name.clone());
+        assert_eq!(above(&known, "/llm/a/b").as_deref(), Some("/llm"));
+        assert_eq!(above(&known, "/llm/inner/a").as_deref(), Some("/llm/inner"));
+        assert_eq!(above(&known, "/llm2"), None);
+        known.forget_workload(CgroupId(2));
+        assert_eq!(above(&known, "/llm/inner/a").as_deref(), Some("/llm"));
     }
 }

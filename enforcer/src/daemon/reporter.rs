@@ -13,8 +13,8 @@ use tokio::{
 use super::{context::Known, flows::FlowRecorder, live::Live, trial::Trial};
 use crate::{
     events::{
-        Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Pipeline, ProcFs, Record,
-        Sequence, SinkSpec, SinkTally, clock, pipeline::SinkState,
+        Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Offenders, Pipeline, ProcFs,
+        Record, Sequence, SinkSpec, SinkTally, clock, pipeline::SinkState,
     },
     kernel::{Enforcement, EventRing, KernelError},
 };
@@ -56,6 +56,7 @@ impl RingBell {
 pub struct Reporter {
     ring: EventRing,
     aggregator: Aggregator<Enricher<Known>>,
+    offenders: Offenders,
     pipeline: Pipeline,
     flows: Option<FlowRecorder>,
     live: Live,
@@ -86,6 +87,7 @@ impl Reporter {
         Ok(Self {
             ring: enforcement.events()?,
             aggregator: Aggregator::new(enricher, Clock::now(), IDLE),
+            offenders: Offenders::default(),
             pipeline,
             flows: None,
             live: Live::new(&observer),
@@ -286,7 +288,13 @@ impl Reporter {
             trial.refused(violation);
         }
         self.pipeline.push(record);
-        self.live.tell(record, self.pipeline.sequence());
+        let sequence = self.pipeline.sequence();
+        self.live.tell(record, sequence);
+        if let Record::Violation(violation) = record
+            && let Some(finding) = self.offenders.note(violation, sequence)
+        {
+            self.push(&Record::Finding(finding));
+        }
     }
 
     fn flush(&mut self) {

@@ -1,8 +1,13 @@
 //! What the rest of the daemon knows and events ask for.
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use enforcer_common::abi::{Addr, CgroupId, Nat64Prefix, RuleId};
+use jiff::Timestamp;
 
 use crate::geo::{Asn, CountryCode, SpecialRange};
 
@@ -13,8 +18,14 @@ pub trait Context {
     /// The rule that `rule` was in the image numbered `generation`. Ids are reused by later images.
     fn rule(&self, rule: RuleId, generation: u64) -> Option<Arc<RuleInfo>>;
 
-    /// The workload of a cgroup: the one it is, or that of its nearest tagged ancestor.
+    /// The workload of a cgroup that has a tag.
     fn workload(&self, cgroup: CgroupId) -> Option<Arc<WorkloadInfo>>;
+
+    /// The workload of the nearest tagged cgroup from this path upwards, below the cgroup2 mount. Asked
+    /// for cgroups that [`Context::workload`] does not know: a workload makes its own as it likes.
+    fn workload_above(&self, _path: &str) -> Option<Arc<WorkloadInfo>> {
+        None
+    }
 
     /// The path of the cgroup itself below the cgroup2 mount, starting with `/`.
     fn cgroup_path(&self, cgroup: CgroupId) -> Option<Arc<str>>;
@@ -140,6 +151,24 @@ pub struct DatabaseRef {
     pub name: Arc<str>,
     /// When it was built.
     pub built: SystemTime,
+}
+
+impl DatabaseRef {
+    /// When it was built, seconds since 1970; `None` before.
+    #[must_use]
+    pub fn build_epoch(&self) -> Option<u64> {
+        let since = self.built.duration_since(UNIX_EPOCH).ok()?;
+        Some(since.as_secs())
+    }
+
+    /// Whole days from when it was built to `at`; 0 if that is before.
+    #[must_use]
+    pub fn age_days(&self, at: Timestamp) -> i64 {
+        const SECONDS_OF_A_DAY: i64 = 86_400;
+        let built = self.build_epoch().unwrap_or_default();
+        let age = at.as_second().saturating_sub_unsigned(built);
+        age.max(0) / SECONDS_OF_A_DAY
+    }
 }
 
 /// How the answer of several country databases came about.

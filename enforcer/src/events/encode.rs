@@ -103,6 +103,3 @@ pub fn transport(proto: Proto) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -94,6 +94,11 @@ impl<C: Context> Enricher<C> {
             image.cgroup.clone()
         });
         let placement = self.placement(flow.cgroup, cgroup.as_ref());
+        let workload = self.context.workload(flow.cgroup).or_else(|| {
+            // What waits, does so because no workload is known for it.
+            let path = cgroup.as_ref().filter(|_| outcome != Outcome::Held)?;
+            self.context.workload_above(path)
+        });
         Facts {
             outcome,
             reason: None,
@@ -113,7 +118,7 @@ impl<C: Context> Enricher<C> {
             process,
             cgroup,
             placement,
-            workload: self.context.workload(flow.cgroup),
+            workload,
             rule,
         }
     }

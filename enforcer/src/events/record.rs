@@ -11,14 +11,18 @@ use jiff::Timestamp;
 use super::context::{Mode, PlaceInfo, RuleInfo, WorkloadInfo};
 
 mod daemon;
+mod finding;
 
 pub use daemon::{DaemonEvent, Heartbeat, IsolationEvent, IsolationStep, SinkTally};
+pub use finding::Finding;
 
 /// One line of the stream, before it has a number.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A refused, held or would-be refused flow.
     Violation(Violation),
+    /// A workload that is refused again and again.
+    Finding(Finding),
     /// Something that happened to the daemon itself, and when.
     Daemon(Timestamp, DaemonEvent),
 }
@@ -123,7 +127,7 @@ pub enum Severity {
     Low,
     /// A policy was not kept.
     Medium,
-    /// Enforcement itself, or an isolated workload.
+    /// Enforcement itself, an isolated workload, or one that is refused again and again.
     High,
 }
 
@@ -149,7 +153,18 @@ impl Record {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Violation(violation) => violation.facts.severity(),
+            Self::Finding(_) => Severity::High,
             Self::Daemon(_, event) => event.severity(),
+        }
+    }
+
+    /// What it says of a flow, if it is about one.
+    #[must_use]
+    pub fn facts(&self) -> Option<&Facts> {
+        match self {
+            Self::Violation(violation) => Some(&violation.facts),
+            Self::Finding(finding) => Some(&finding.facts),
+            Self::Daemon(..) => None,
         }
     }
 
@@ -158,6 +173,7 @@ impl Record {
     pub fn at(&self) -> Timestamp {
         match self {
             Self::Violation(violation) => violation.end,
+            Self::Finding(finding) => finding.end,
             Self::Daemon(at, _) => *at,
         }
     }

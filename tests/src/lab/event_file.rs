@@ -1,7 +1,8 @@
 //! The file that events are written to.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead as _, BufReader},
     os::fd::AsFd,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -51,6 +52,41 @@ impl EventFile {
             .with_context(|| format!("an event is not JSON: {text}"))
     }
 
+    /// Waits until `enough` is true of an event. It is asked of each once, in order, so it can count.
+    ///
+    /// # Errors
+    /// That is so of none for so long.
+    pub fn follow(
+        &self,
+        longest: Duration,
+        mut enough: impl FnMut(&Value) -> bool,
+    ) -> anyhow::Result<()> {
+        let changes = self.changes()?;
+        let mut file = BufReader::new(fs::File::open(&self.0)?);
+        let deadline = Instant::now() + longest;
+        let mut line = String::new();
+        loop {
+            while file.read_line(&mut line)? > 0 {
+                if !line.ends_with('\n') {
+                    continue;
+                }
+                let event = serde_json::from_str(&line).with_context(|| line.clone())?;
+                if enough(&event) {
+                    return Ok(());
+                }
+                line.clear();
+            }
+            wait_for_change(&changes, deadline, || format!("after {line}"))?;
+        }
+    }
+
+    fn changes(&self) -> anyhow::Result<Inotify> {
+        let changes = Inotify::init(InitFlags::IN_NONBLOCK)?;
+        let directory = self.0.parent().context("a file is in a directory")?;
+        changes.add_watch(directory, AddWatchFlags::IN_MODIFY)?;
+        Ok(changes)
+    }
+
     /// Waits until `enough` is true of the events, and gives them.
     ///
     /// # Errors
@@ -68,20 +104,27 @@ impl EventFile {
         longest: Duration,
         enough: impl Fn(&[Value]) -> bool,
     ) -> anyhow::Result<Vec<Value>> {
-        let changes = Inotify::init(InitFlags::IN_NONBLOCK)?;
-        let directory = self.0.parent().context("a file is in a directory")?;
-        changes.add_watch(directory, AddWatchFlags::IN_MODIFY)?;
+        let changes = self.changes()?;
         let deadline = Instant::now() + longest;
         loop {
             let events = self.read()?;
             if enough(&events) {
                 return Ok(events);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut wait = [PollFd::new(changes.as_fd(), PollFlags::POLLIN)];
-            let changed = poll(&mut wait, PollTimeout::try_from(left)?)? > 0;
-            ensure!(changed, "still waiting after {events:#?}");
-            let _ = changes.read_events();
+            wait_for_change(&changes, deadline, || format!("after {events:#?}"))?;
         }
     }
+}
+
+fn wait_for_change(
+    changes: &Inotify,
+    deadline: Instant,
+    after: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let mut wait = [PollFd::new(changes.as_fd(), PollFlags::POLLIN)];
+    let changed = poll(&mut wait, PollTimeout::try_from(left)?)? > 0;
+    ensure!(changed, "still waiting {}", after());
+    let _ = changes.read_events();
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Servers that the sinks are tested against, below `target/receivers`: nothing of the machine's own
 //! changes. Debian lets only one syslog server be installed at a time, so both are unpacked beside each
-//! other.
+//! other. liblognorm comes with them: it reads lines of CEF.
 
 use std::{
     fs,
@@ -18,6 +18,7 @@ const PACKAGES: &[&str] = &[
     "libglib2.0-0",
     "libivykis0",
     "libjson-c5",
+    "liblognorm-utils",
     "liblognorm5",
     "libnet1",
     "libpcre3",
@@ -27,7 +28,11 @@ const PACKAGES: &[&str] = &[
     "syslog-ng-core",
 ];
 /// What is there when all is.
-const SERVERS: [&str; 2] = ["usr/sbin/rsyslogd", "usr/sbin/syslog-ng"];
+const PROGRAMS: [&str; 3] = [
+    "usr/sbin/rsyslogd",
+    "usr/sbin/syslog-ng",
+    "usr/bin/lognormalizer",
+];
 /// A collector of OpenTelemetry that comes as a Python package (Apache-2.0).
 const ROTEL: &str = "rotel==0.0.1a15";
 
@@ -71,17 +76,23 @@ fn collector(directory: &Path) -> Result<()> {
 }
 
 fn syslog(directory: &Path) -> Result<()> {
-    if SERVERS.iter().all(|server| directory.join(server).exists()) {
+    if PROGRAMS
+        .iter()
+        .all(|program| directory.join(program).exists())
+    {
         return Ok(());
     }
     if cmd::find("apt-get").is_none() || cmd::find("dpkg").is_none() {
         bail!(
-            "tests of sinks need rsyslogd and syslog-ng below {}: unpack them there",
+            "tests of sinks need rsyslogd, syslog-ng and lognormalizer below {}: unpack them there",
             directory.display()
         );
     }
     cmd::say(
-        &format!("unpack rsyslog and syslog-ng below {}", directory.display()),
+        &format!(
+            "unpack rsyslog, syslog-ng and liblognorm below {}",
+            directory.display()
+        ),
         "sinks are tested against them",
     );
     let packages = directory.join("packages");

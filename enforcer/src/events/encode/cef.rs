@@ -14,7 +14,7 @@ use super::{
     text::{Sentence, place, pod_of, workload},
     transport,
 };
-use crate::events::record::{Facts, Observer, Outcome, Record, Severity, Violation, ip};
+use crate::events::record::{Facts, Finding, Observer, Outcome, Record, Severity, Violation, ip};
 
 /// Encodes records of one run.
 #[derive(Clone, Debug)]
@@ -50,6 +50,7 @@ impl Encoder {
         line.key("msg", Sentence(record));
         match record {
             Record::Violation(violation) => write_violation(&mut line, violation),
+            Record::Finding(finding) => write_finding(&mut line, finding),
             Record::Daemon(..) => line.key("cat", "enforcer.daemon"),
         }
         line.custom("cs6", "Stream", &self.observer.stream);
@@ -58,13 +59,35 @@ impl Encoder {
 }
 
 fn write_violation(line: &mut Line<'_>, violation: &Violation) {
-    let facts = &*violation.facts;
-    let destination = &facts.destination;
     line.key("cat", "enforcer.violation");
-    line.key("start", milliseconds(violation.start));
-    line.key("end", milliseconds(violation.end));
-    // The key is an integer of 32 bits.
-    line.key("cnt", violation.count.min(i32::MAX as u64));
+    write_span(line, violation.start, violation.end, violation.count);
+    if violation.bytes > 0 {
+        line.key("out", clamped(violation.bytes));
+    }
+    write_facts(line, &violation.facts);
+    if let Some(database) = &violation.facts.destination.place.database
+        && database.build_epoch().is_some()
+    {
+        let age = database.age_days(violation.end);
+        line.custom("cn3", "GeoDatabaseAgeDays", age);
+    }
+}
+
+fn write_finding(line: &mut Line<'_>, finding: &Finding) {
+    line.key("cat", "enforcer.finding");
+    write_span(line, finding.start, finding.end, finding.count);
+    write_facts(line, &finding.facts);
+    line.custom("cn3", "Evidence", finding.evidence);
+}
+
+fn write_span(line: &mut Line<'_>, start: Timestamp, end: Timestamp, count: u64) {
+    line.key("start", milliseconds(start));
+    line.key("end", milliseconds(end));
+    line.key("cnt", clamped(count));
+}
+
+fn write_facts(line: &mut Line<'_>, facts: &Facts) {
+    let destination = &facts.destination;
     line.key("outcome", outcome(facts.outcome));
     line.key("reason", reason(facts));
     line.key("deviceDirection", 1);
@@ -129,6 +152,7 @@ fn headline(record: &Record) -> &'static str {
             Outcome::Allowed => "Connection allowed",
             Outcome::Unknown => "Connection judged",
         },
+        Record::Finding(_) => "Denied again and again",
         Record::Daemon(..) => "Enforcer",
     }
 }
@@ -149,6 +173,11 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Medium => "5",
         Severity::High => "8",
     }
+}
+
+/// These keys are integers of 32 bits.
+fn clamped(count: u64) -> u64 {
+    count.min(i32::MAX as u64)
 }
 
 fn milliseconds(at: Timestamp) -> i64 {

@@ -9,6 +9,7 @@ use super::{
 use crate::events::record::{Observer, Record, Severity};
 
 pub(super) mod daemon;
+mod finding;
 mod violation;
 
 pub(super) use violation::{UNKNOWN_COUNTRY, pod, range_name, reason};
@@ -30,6 +31,8 @@ struct Signature {
     fields: Vec<u8>,
     /// The fields `run` and `stream` of `enforcer`, written.
     run: Vec<u8>,
+    /// Tells this run from others.
+    run_id: String,
 }
 
 impl Encoder {
@@ -55,6 +58,7 @@ impl Encoder {
             Record::Violation(violation) => {
                 violation::write(line, violation, sequence, signature, times);
             }
+            Record::Finding(finding) => finding::write(line, finding, sequence, signature, times),
             Record::Daemon(at, event) => {
                 daemon::write(line, *at, event, sequence, signature, times)
             }
@@ -77,7 +81,11 @@ impl Signature {
             own.text("run", &observer.run);
             own.text("stream", &observer.stream);
         });
-        Self { fields, run }
+        Self {
+            fields,
+            run,
+            run_id: observer.run.clone(),
+        }
     }
 }
 
@@ -89,6 +97,7 @@ fn write_version(line: &mut Object<'_>) {
 pub(super) fn action(record: &Record) -> &'static str {
     match record {
         Record::Violation(violation) => violation::headline(violation.facts.outcome).action,
+        Record::Finding(_) => finding::ACTION,
         Record::Daemon(_, event) => daemon::headline(event).action,
     }
 }

@@ -211,7 +211,7 @@ fn escape_char(out: &mut Vec<u8>, char: char) {
 pub(super) fn disturbs(char: char) -> bool {
     matches!(char,
         '\0'..='\u{1f}'
-        | '\u{80}'..='\u{9f}'
+        | '\u{7f}'..='\u{9f}'
         | '\u{200e}' | '\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2066}'..='\u{2069}')
@@ -222,7 +222,7 @@ pub(super) fn disturbs(char: char) -> bool {
 fn first_special(bytes: &[u8]) -> Option<usize> {
     /// As many as a vector register of any machine takes at once.
     const AT_ONCE: usize = 16;
-    let special = |byte: u8| !(0x20..0x80).contains(&byte) || byte == b'"' || byte == b'\\';
+    let special = |byte: u8| !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\';
     let mut done = 0;
     for chunk in bytes.chunks(AT_ONCE) {
         if chunk.iter().fold(false, |any, &byte| any | special(byte)) {

@@ -1,19 +1,21 @@
-//! Open Cybersecurity Schema Framework: Network Activity (4001) with the profiles `security_control`,
-//! `host` and `container`; the daemon's own events are Application Lifecycle (6002).
+//! Open Cybersecurity Schema Framework: Network Activity (4001) and Detection Finding (2004) with the
+//! profiles `security_control`, `host` and `container`; the daemon's own events are Application
+//! Lifecycle (6002).
 //!
 //! What the schema has no words for goes under `unmapped.enforcer`.
 
-use std::time::UNIX_EPOCH;
+mod finding;
+mod flow;
 
+use self::flow::{
+    write_connection, write_destination, write_own, write_process, write_rule, write_source,
+};
 use super::{
-    ecs::{action, pod, range_name, reason},
+    ecs::{action, reason},
     json::{Object, object},
-    text::{Sentence, workload},
-    transport,
+    text::Sentence,
 };
-use crate::events::record::{
-    DaemonEvent, Destination, Facts, Observer, Outcome, Process, Record, Severity, Violation, ip,
-};
+use crate::events::record::{DaemonEvent, Observer, Outcome, Record, Severity, Violation};
 
 /// Version of the schema whose names and numbers are used.
 pub const OCSF_VERSION: &str = "1.5.0";
@@ -47,6 +49,7 @@ impl Encoder {
             self.write_base(line, record, sequence);
             match record {
                 Record::Violation(violation) => self.write_violation(line, violation),
+                Record::Finding(finding) => self.write_finding(line, finding),
                 Record::Daemon(_, event) => self.write_daemon(line, event),
             }
         });
@@ -74,7 +77,7 @@ impl Encoder {
             metadata.word("version", OCSF_VERSION);
             metadata.object("product", |product| self.write_product(product));
             metadata.texts("profiles", class.profiles.iter().copied());
-            metadata.shown("uid", format_args!("{}-{sequence}", self.observer.stream));
+            metadata.shown("uid", self.uid(sequence));
             metadata.number("sequence", sequence);
             metadata.word("event_code", action(record));
         });
@@ -83,6 +86,11 @@ impl Encoder {
             device.number("type_id", SERVER.0);
             device.word("type", SERVER.1);
         });
+    }
+
+    /// Names a record.
+    fn uid(&self, sequence: u64) -> String {
+        format!("{}-{sequence}", self.observer.stream)
     }
 
     fn write_product(&self, product: &mut Object<'_>) {
@@ -107,16 +115,7 @@ impl Encoder {
         line.number("end_time", violation.end.as_millisecond());
         write_connection(line, &facts.destination);
         write_destination(line, &facts.destination);
-        if let Some(source) = facts.source {
-            line.object("src_endpoint", |endpoint| {
-                if let Some(addr) = source.addr {
-                    endpoint.shown("ip", ip(addr));
-                }
-                if let Some(port) = source.port {
-                    endpoint.number("port", port.0);
-                }
-            });
-        }
+        write_source(line, facts);
         if violation.bytes > 0 {
             line.object("traffic", |traffic| {
                 traffic.number("bytes_out", violation.bytes);
@@ -129,55 +128,16 @@ impl Encoder {
             });
         }
         line.object("unmapped", |unmapped| {
-            unmapped.object("enforcer", |own| self.write_own(own, violation));
+            unmapped.object("enforcer", |own| {
+                write_own(own, facts, violation.end);
+                self.write_run(own);
+            });
         });
     }
 
-    fn write_own(&self, own: &mut Object<'_>, violation: &Violation) {
-        let facts = &*violation.facts;
-        let place = &facts.destination.place;
-        own.word("verdict", facts.outcome.as_str());
-        own.maybe("mode", facts.mode.map(|mode| mode.as_str()));
-        own.text("workload", workload(facts));
-        if let Some((namespace, name)) = facts.workload.as_deref().and_then(pod) {
-            own.text("namespace", namespace);
-            own.text("pod", name);
-        }
-        own.maybe("cgroup", facts.cgroup.as_deref());
-        own.maybe("hook", facts.hook.map(|hook| hook.as_str()));
-        own.number("generation", facts.generation);
-        if let Some(class) = facts.class {
-            own.number("class", class.0);
-        }
-        if let Some(judged) = facts.destination.judged {
-            own.shown("judged_ip", ip(judged));
-        }
-        if let Some(rule) = &facts.rule {
-            own.texts(
-                "data_categories",
-                rule.data_categories.iter().map(String::as_str),
-            );
-            own.texts("legal_basis", rule.legal_basis.iter().map(String::as_str));
-            own.shown(
-                "rule_source",
-                format_args!("{}:{}", rule.file.display(), rule.line),
-            );
-        }
-        if let Some(database) = &place.database {
-            own.text("geo_database", &database.name);
-            if let Ok(built) = database.built.duration_since(UNIX_EPOCH) {
-                own.number("geo_build_epoch", built.as_secs());
-            }
-        }
-        own.maybe(
-            "geo_agreement",
-            place.agreement.map(|agreement| agreement.as_str()),
-        );
-        own.maybe("geo_range", place.range.and_then(range_name));
-        if place.anycast {
-            own.flag("anycast", true);
-        }
+    fn write_run(&self, own: &mut Object<'_>) {
         own.text("run", &self.observer.run);
+        own.text("stream", &self.observer.stream);
     }
 
     fn write_daemon(&self, line: &mut Object<'_>, event: &DaemonEvent) {
@@ -196,24 +156,29 @@ impl Encoder {
 const SERVER: (u8, &str) = (1, "Server");
 
 fn class(record: &Record) -> Class {
-    let (activity, network) = match record {
-        Record::Violation(violation) => (activity(violation.facts.outcome), true),
-        Record::Daemon(_, event) => (lifecycle(event), false),
-    };
-    if network {
-        Class {
+    match record {
+        Record::Violation(violation) => Class {
             category: (4, "Network Activity"),
             class: (4001, "Network Activity"),
-            activity,
+            activity: activity(violation.facts.outcome),
             profiles: &["security_control", "host", "container"],
-        }
-    } else {
-        Class {
+        },
+        Record::Finding(finding) => Class {
+            category: (2, "Findings"),
+            class: (2004, "Detection Finding"),
+            activity: if finding.again {
+                (2, "Update")
+            } else {
+                (1, "Create")
+            },
+            profiles: &["security_control", "host", "container"],
+        },
+        Record::Daemon(_, event) => Class {
             category: (6, "Application Activity"),
             class: (6002, "Application Lifecycle"),
-            activity,
+            activity: lifecycle(event),
             profiles: &["host"],
-        }
+        },
     }
 }
 
@@ -280,98 +245,4 @@ fn severity(severity: Severity) -> (u8, &'static str) {
         Severity::Medium => (3, "Medium"),
         Severity::High => (4, "High"),
     }
-}
-
-fn write_connection(line: &mut Object<'_>, destination: &Destination) {
-    let (version, name) = if ip(destination.addr).is_ipv4() {
-        (4, "Internet Protocol version 4 (IPv4)")
-    } else {
-        (6, "Internet Protocol version 6 (IPv6)")
-    };
-    line.object("connection_info", |connection| {
-        connection.number("direction_id", 2);
-        connection.word("direction", "Outbound");
-        connection.number("protocol_num", destination.proto.0);
-        connection.maybe("protocol_name", transport(destination.proto));
-        connection.number("protocol_ver_id", version);
-        connection.word("protocol_ver", name);
-    });
-}
-
-fn write_destination(line: &mut Object<'_>, destination: &Destination) {
-    let place = &destination.place;
-    line.object("dst_endpoint", |endpoint| {
-        endpoint.shown("ip", ip(destination.addr));
-        if let Some(port) = destination.port {
-            endpoint.number("port", port.0);
-        }
-        endpoint.maybe("hostname", destination.domain.as_deref());
-        // The schema wants a country that is one: what is not known is left out.
-        if let (Some(country), None) = (&place.country, place.range) {
-            endpoint.object("location", |location| {
-                location.text("country", country.as_str());
-            });
-        }
-        if let Some(asn) = place.asn {
-            endpoint.object("autonomous_system", |system| {
-                system.number("number", asn.0);
-                system.maybe("name", place.as_name.as_deref());
-            });
-        }
-    });
-}
-
-fn write_rule(line: &mut Object<'_>, facts: &Facts) {
-    let Some(rule) = &facts.rule else {
-        return;
-    };
-    line.object("firewall_rule", |object| {
-        object.shown("uid", format_args!("{}/{}", rule.policy, rule.rule));
-        object.text("name", &rule.rule);
-        object.word("type", "egress");
-    });
-    line.object("policy", |object| {
-        object.text("name", &rule.policy);
-        object.shown("uid", format_args!("{}", rule.policy));
-        object.flag("is_applied", facts.outcome != Outcome::WouldDeny);
-    });
-}
-
-fn write_process(object: &mut Object<'_>, facts: &Facts, process: &Process) {
-    object.number("pid", process.pid);
-    object.text("name", &process.name.to_text());
-    object.object("user", |user| user.shown("uid", process.uid));
-    if let Some(image) = &process.image {
-        object.maybe("cmd_line", image.command_line.as_deref());
-        write_file(object, image.executable.as_deref());
-        if let Some(parent) = &image.parent {
-            object.object("parent_process", |object| {
-                object.number("pid", parent.pid);
-                if let Some(name) = &parent.name {
-                    object.text("name", &name.to_text());
-                }
-                write_file(object, parent.executable.as_deref());
-            });
-        }
-    }
-    if let Some(container) = &facts.placement.container {
-        object.object("container", |object| {
-            object.text("uid", &container.id);
-            object.maybe("runtime", container.runtime);
-            object.maybe("pod_uuid", facts.placement.pod_uid.as_deref());
-        });
-    }
-}
-
-fn write_file(object: &mut Object<'_>, path: Option<&str>) {
-    let Some(path) = path else {
-        return;
-    };
-    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-    object.object("file", |file| {
-        file.text("name", name);
-        file.text("path", path);
-        file.number("type_id", 1);
-        file.word("type", "Regular File");
-    });
 }

@@ -12,7 +12,7 @@ use super::{
     text::{Sentence, place, pod_of, workload},
     transport,
 };
-use crate::events::record::{Observer, Record, Severity, Violation, ip};
+use crate::events::record::{Facts, Observer, Record, Severity, ip};
 
 /// Encodes records of one run.
 #[derive(Clone, Debug)]
@@ -42,8 +42,11 @@ impl Encoder {
             string("enforcer.stream", &self.stream),
             string("enforcer.event", &String::from_utf8_lossy(&document)),
         ];
+        if let Some(facts) = record.facts() {
+            describe(facts, &mut attributes);
+        }
         if let Record::Violation(violation) = record {
-            describe(violation, &mut attributes);
+            attributes.push(number("enforcer.count", violation.count));
         }
         let record = LogRecord {
             time_unix_nano: at,
@@ -59,8 +62,7 @@ impl Encoder {
     }
 }
 
-fn describe(violation: &Violation, attributes: &mut Vec<KeyValue>) {
-    let facts = &*violation.facts;
+fn describe(facts: &Facts, attributes: &mut Vec<KeyValue>) {
     let destination = &facts.destination;
     let mut add = |key, text: &str| attributes.push(string(key, text));
     add("enforcer.verdict", facts.outcome.as_str());
@@ -87,7 +89,6 @@ fn describe(violation: &Violation, attributes: &mut Vec<KeyValue>) {
     if let Some(process) = &facts.process {
         attributes.push(number("process.pid", process.pid));
     }
-    attributes.push(number("enforcer.count", violation.count));
 }
 
 fn severity(severity: Severity) -> (SeverityNumber, &'static str) {

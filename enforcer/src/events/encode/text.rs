@@ -6,7 +6,10 @@ use super::{
     ecs::{UNKNOWN_COUNTRY, daemon, pod, range_name},
     transport,
 };
-use crate::events::record::{Facts, Outcome, Record, Violation, ip};
+use crate::events::{
+    offenders::WINDOW,
+    record::{Facts, Finding, Outcome, Record, Violation, ip},
+};
 
 /// A record as a short sentence for people.
 pub(super) struct Sentence<'a>(pub(super) &'a Record);
@@ -15,9 +18,36 @@ impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Record::Violation(violation) => write_violation(f, violation),
+            Record::Finding(finding) => Repeated(finding).fmt(f),
             Record::Daemon(_, event) => f.write_str(&daemon::message(event)),
         }
     }
+}
+
+/// A finding as a sentence.
+pub(super) struct Repeated<'a>(pub(super) &'a Finding);
+
+impl fmt::Display for Repeated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = &*self.0.facts;
+        write!(
+            f,
+            "denied {} times within {} s: {}, last to {}",
+            self.0.count,
+            WINDOW.as_secs(),
+            workload(facts),
+            ip(facts.destination.addr)
+        )?;
+        match &facts.rule {
+            Some(rule) => write!(f, ", by {}", rule.policy),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Names a finding: its own name while it goes on, among those of all runs.
+pub(super) fn finding_uid(run: &str, finding: &Finding) -> String {
+    format!("{run}-finding-{}", finding.number)
 }
 
 fn write_violation(f: &mut fmt::Formatter<'_>, violation: &Violation) -> fmt::Result {

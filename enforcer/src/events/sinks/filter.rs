@@ -30,10 +30,9 @@ impl Filter {
         if self.severity.is_some_and(|least| record.severity() < least) {
             return false;
         }
-        let Record::Violation(violation) = record else {
+        let Some(facts) = record.facts() else {
             return true;
         };
-        let facts = &violation.facts;
         let policy = facts.rule.as_ref().map(|rule| &*rule.policy);
         let workload = facts
             .workload

@@ -7,14 +7,14 @@ use enforcer_common::{
     verdict::{Reason, Verdict},
 };
 use jiff::Timestamp;
-use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use serde_json::Value;
 
 use super::Encoder;
 use crate::events::{
     aggregate::Describe,
     enrich::{Enricher, process::ProcFs},
-    record::{CommandName, DaemonEvent, Facts, Parent, Process, ProcessImage, Record, Violation},
+    record::{CommandName, Facts, Finding, Parent, Process, ProcessImage, Record, Violation},
     samples::{SampleContext, addr, event, observer},
 };
 
@@ -102,6 +102,19 @@ fn unknown_workload() -> Violation {
     violation(facts(&event))
 }
 
+fn finding() -> Finding {
+    Finding {
+        number: 1,
+        again: false,
+        since: at(0),
+        count: 1201,
+        start: at(0),
+        end: at(30_250_000_000),
+        evidence: 2,
+        facts: denied().facts,
+    }
+}
+
 fn samples() -> Vec<Record> {
     [denied(), repeated(), audited(), unknown_workload()]
         .into_iter()
@@ -111,6 +124,7 @@ fn samples() -> Vec<Record> {
                 .into_iter()
                 .map(|event| Record::Daemon(at(0), event)),
         )
+        .chain([Record::Finding(finding())])
         .collect()
 }
 
@@ -316,12 +330,5 @@ proptest! {
         }
         let written: Timestamp = value["@timestamp"].as_str().expect("text").parse().expect("a time");
         prop_assert_eq!(written, start);
-    }
-
-    #[test]
-    fn any_diagnostics_are_one_line(diagnostics in prop::collection::vec(any::<String>(), 0..4)) {
-        let line = encode(&Record::Daemon(at(0), DaemonEvent::PoliciesRejected { generation: 1, diagnostics }), 1);
-        prop_assert_eq!(line.lines().count(), 1);
-        prop_assert!(serde_json::from_str::<Value>(&line).is_ok());
     }
 }

@@ -1,5 +1,3 @@
-use std::time::UNIX_EPOCH;
-
 use enforcer_common::verdict::Reason;
 use jiff::Timestamp;
 
@@ -9,6 +7,7 @@ use crate::{
         context::{Mode, PlaceInfo, WorkloadInfo, WorkloadKind},
         encode::{
             json::Object,
+            text::workload,
             time::{Text, Times},
             transport,
         },
@@ -37,7 +36,14 @@ pub(super) fn write(
     line.plain("@timestamp", &end);
     write_version(line);
     write_event(line, facts, sequence, &start, &end);
-    write_network(line, violation);
+    write_flow(line, facts, violation.bytes);
+    line.fields(&signature.fields);
+    line.object("enforcer", |own| write_own(own, violation, signature));
+}
+
+/// What is known of the flow, in the words of the schema.
+pub(super) fn write_flow(line: &mut Object<'_>, facts: &Facts, bytes: u64) {
+    write_network(line, &facts.destination, bytes);
     write_destination(line, &facts.destination);
     if let Some(source) = facts.source {
         line.object("source", |object| {
@@ -65,8 +71,6 @@ pub(super) fn write(
             object.text("ruleset", &rule.policy);
         });
     }
-    line.fields(&signature.fields);
-    line.object("enforcer", |own| write_own(own, violation, signature));
 }
 
 /// What the schema has words for.
@@ -136,8 +140,7 @@ pub(in crate::events::encode) fn reason(facts: &Facts) -> &'static str {
     facts.reason.map_or("unrecorded", Reason::as_str)
 }
 
-fn write_network(line: &mut Object<'_>, violation: &Violation) {
-    let destination = &violation.facts.destination;
+fn write_network(line: &mut Object<'_>, destination: &Destination, bytes: u64) {
     let family = if ip(destination.addr).is_ipv4() {
         "ipv4"
     } else {
@@ -149,8 +152,8 @@ fn write_network(line: &mut Object<'_>, violation: &Violation) {
         network.maybe("transport", transport(destination.proto));
         // A keyword in the schema, so a string.
         network.shown("iana_number", destination.proto.0);
-        if violation.bytes > 0 {
-            network.number("bytes", violation.bytes);
+        if bytes > 0 {
+            network.number("bytes", bytes);
         }
     });
 }
@@ -232,18 +235,9 @@ pub(in crate::events::encode) fn pod(workload: &WorkloadInfo) -> Option<(&str, &
 
 fn write_own(own: &mut Object<'_>, violation: &Violation, signature: &Signature) {
     let facts = &*violation.facts;
-    let workload = facts.workload.as_deref();
     own.word("verdict", facts.outcome.as_str());
     own.maybe("mode", facts.mode.map(Mode::as_str));
-    own.text(
-        "workload",
-        workload.map_or("unknown", |workload| &workload.name),
-    );
-    own.maybe(
-        "workload_kind",
-        workload.map(|workload| workload.kind.as_str()),
-    );
-    own.maybe("cgroup", facts.cgroup.as_deref());
+    write_workload(own, facts);
     if let Some(class) = facts.class {
         own.number("class", class.0);
     }
@@ -271,6 +265,16 @@ fn write_own(own: &mut Object<'_>, violation: &Violation, signature: &Signature)
     own.fields(&signature.run);
 }
 
+pub(super) fn write_workload(own: &mut Object<'_>, facts: &Facts) {
+    let known = facts.workload.as_deref();
+    own.text("workload", workload(facts));
+    own.maybe(
+        "workload_kind",
+        known.map(|workload| workload.kind.as_str()),
+    );
+    own.maybe("cgroup", facts.cgroup.as_deref());
+}
+
 fn write_geo(own: &mut Object<'_>, place: &PlaceInfo, at: Timestamp) {
     let database = place.database.as_deref();
     let known =
@@ -281,11 +285,9 @@ fn write_geo(own: &mut Object<'_>, place: &PlaceInfo, at: Timestamp) {
     own.object("geo", |geo| {
         if let Some(database) = database {
             geo.text("database", &database.name);
-            if let Ok(built) = database.built.duration_since(UNIX_EPOCH) {
-                let built = built.as_secs();
+            if let Some(built) = database.build_epoch() {
                 geo.number("build_epoch", built);
-                let age = at.as_second().saturating_sub_unsigned(built);
-                geo.number("age_days", age.max(0) / SECONDS_OF_A_DAY);
+                geo.number("age_days", database.age_days(at));
             }
         }
         geo.maybe(
@@ -298,8 +300,6 @@ fn write_geo(own: &mut Object<'_>, place: &PlaceInfo, at: Timestamp) {
         }
     });
 }
-
-const SECONDS_OF_A_DAY: i64 = 86_400;
 
 pub(in crate::events::encode) fn range_name(range: SpecialRange) -> Option<&'static str> {
     SpecialRange::ALL
