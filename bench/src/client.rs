@@ -3,7 +3,9 @@
 //! It is told what to do in lines of JSON. One process does every run, of the base and of what is
 //! compared with it: same memory, same CPU, same code.
 
+mod bulk;
 mod flood;
+mod names;
 mod orders;
 mod peer;
 mod work;
@@ -22,6 +24,7 @@ use nix::{
     unistd::Pid,
 };
 
+pub(crate) use names::{NAME, RESOLVER};
 pub(crate) use orders::{Answer, Client, Load, Order, Place, Task, Work};
 
 use self::{peer::Peer, work::Addresses};
@@ -91,6 +94,7 @@ impl Worker {
                 work::time(load, batches, addresses, peer).map(Answer::Timed)
             }
             Work::Probe => work::probe(addresses).map(Answer::Permitted),
+            Work::ProbeNamed => work::probe_named(addresses, peer).map(Answer::Permitted),
             Work::Flood {
                 sends,
                 outside,

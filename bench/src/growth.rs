@@ -6,6 +6,7 @@ use enforcer::{
     policy::{Cidr, Policy},
 };
 use enforcer_common::abi::Addr;
+use enforcer_tests::lab::Cgroup;
 
 use crate::{
     client::Load,
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) struct Steps<'a> {
     pub(crate) policies: &'a [usize],
     pub(crate) cidrs: &'a [usize],
+    pub(crate) workloads: &'a [usize],
 }
 
 /// What was found.
@@ -53,6 +55,7 @@ pub(crate) fn measure(stage: &mut Stage, steps: &Steps<'_>, effort: Effort) -> R
     });
     let by_cidrs = by_cidrs.collect();
     growth.compare(stage, by_cidrs, "by CIDRs", effort)?;
+    growth.by_workloads(stage, steps.workloads, effort)?;
     Ok(growth)
 }
 
@@ -71,10 +74,36 @@ impl Growth {
                 Err(error) => self.skipped.push(format!("{name}: {error:#}")),
             }
         }
+        self.compare_standing(stage, &standing, by, effort)
+    }
+
+    /// The world for one workload, beside so many others that are tagged.
+    fn by_workloads(&mut self, stage: &mut Stage, counts: &[usize], effort: Effort) -> Result<()> {
+        let image = own::image(&stage.policies, &stage.geo)?;
+        let mut standing = Vec::new();
+        for &count in counts {
+            let mut own = Own::new(&format!("workloads-{count}"), &image)?;
+            own.tag_others(count - 1)?;
+            standing.push((format!("workloads: {count}"), own));
+        }
+        self.compare_standing(stage, &standing, "by workloads", effort)
+    }
+
+    fn compare_standing(
+        &mut self,
+        stage: &mut Stage,
+        standing: &[(String, Own)],
+        by: &str,
+        effort: Effort,
+    ) -> Result<()> {
         let (destinations, _) = stage.files("v4");
-        let subjects = standing.iter().map(|(name, own)| Subject {
-            name: name.clone(),
-            place: stage.bed.place(&own.cgroup),
+        let again = Cgroup::new("again")?;
+        let control = ("nothing, in another cgroup (A/A)", &again);
+        let standing = standing.iter().map(|(name, own)| (&**name, &own.cgroup));
+        let subjects = std::iter::once(control).chain(standing);
+        let subjects = subjects.map(|(name, cgroup)| Subject {
+            name: name.to_owned(),
+            place: stage.bed.place(cgroup),
             destinations: destinations.clone(),
         });
         let subjects: Vec<Subject> = subjects.collect();

@@ -12,6 +12,8 @@ mod growth;
 mod hooks;
 mod machine;
 mod memory;
+mod names;
+mod node;
 mod outcome;
 mod own;
 mod pairs;

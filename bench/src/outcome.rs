@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    events::EventRate, hooks::HookTime, machine::Machine, memory::Memory, pairs::Comparison,
-    rivals::Loading, start::ColdStart, swap::Swap,
+    events::EventRate, hooks::HookTime, machine::Machine, memory::Memory, node::NodeFigures,
+    pairs::Comparison, rivals::Loading, start::ColdStart, swap::Swap,
 };
 
 /// One bench.
@@ -22,6 +22,7 @@ pub(crate) struct Outcome {
     pub(crate) hooks: Vec<HookTime>,
     pub(crate) loading: Vec<Loading>,
     pub(crate) start: ColdStart,
+    pub(crate) node: NodeFigures,
     pub(crate) swap: Swap,
     pub(crate) memory: Memory,
     pub(crate) events: Vec<EventRate>,

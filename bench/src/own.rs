@@ -11,7 +11,7 @@ use enforcer::{
     policy::{self, Minute, Policy},
 };
 use enforcer_common::{
-    abi::{ClassId, Tag},
+    abi::{CgroupId, ClassId, Tag},
     names::Seed,
 };
 use enforcer_tests::lab::Cgroup;
@@ -42,6 +42,18 @@ impl Own {
             .tag(own.cgroup.id()?, Tag::judged(ClassId(0)))?;
         own.enforcement.attach(own.cgroup.path())?;
         Ok(own)
+    }
+
+    /// Tags cgroups that do not exist: only the room that they take is of interest.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub(crate) fn tag_others(&mut self, count: usize) -> Result<()> {
+        for number in 0..count {
+            let id = CgroupId(u64::MAX - number as u64);
+            self.enforcement.tag(id, Tag::judged(ClassId(0)))?;
+        }
+        Ok(())
     }
 
     /// The id of the program at each hook.

@@ -117,6 +117,8 @@ pub(crate) fn batches(load: Load) -> u32 {
         Load::Connect => 32,
         Load::Connected => 96,
         Load::Scattered => 64,
+        Load::Bulk => 192,
+        Load::Lookup | Load::Named => 48,
     }
 }
 

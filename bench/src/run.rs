@@ -19,6 +19,8 @@ use crate::{
     growth::{self, Steps},
     machine::Machine,
     memory::Memory,
+    names,
+    node::{self, Patience},
     outcome::{Outcome, Verified},
     own::{self, Own},
     pairs::{self, Effort},
@@ -47,8 +49,8 @@ impl Scale {
     fn effort(self) -> Effort {
         match self {
             Self::Quick => Effort {
-                pairs: 15,
-                rounds: 30,
+                pairs: 11,
+                rounds: 24,
             },
             Self::Full => Effort {
                 pairs: 31,
@@ -70,18 +72,42 @@ impl Scale {
             Self::Quick => Steps {
                 policies: &[1, 252, 1000],
                 cidrs: &[10, 100_000],
+                workloads: &[1, 10_000],
             },
             Self::Full => Steps {
                 policies: &[1, 100, 252, 1000],
                 cidrs: &[10, 10_000, 100_000, 1_000_000],
+                workloads: &[1, 100, 10_000],
             },
         }
     }
 
+    /// Names in a policy.
+    fn names(self) -> &'static [usize] {
+        match self {
+            Self::Quick => &[10, 100_000],
+            Self::Full => &[10, 1000, 100_000],
+        }
+    }
+
+    /// How often, and at least how many datagrams meanwhile.
     fn swaps(self) -> (usize, u64) {
         match self {
-            Self::Quick => (10, 200_000),
-            Self::Full => (60, 1_200_000),
+            Self::Quick => (60, 1_000_000),
+            Self::Full => (60, 4_000_000),
+        }
+    }
+
+    fn patience(self) -> Patience {
+        match self {
+            Self::Quick => Patience {
+                times: 50,
+                idle: Duration::from_secs(3),
+            },
+            Self::Full => Patience {
+                times: 500,
+                idle: Duration::from_secs(30),
+            },
         }
     }
 
@@ -104,7 +130,10 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
     let live = compare::run(&mut stage, scale.lists(), effort)?;
 
     eprintln!("==> growth: what a verdict costs when there is more to decide");
-    let growth = growth::measure(&mut stage, &scale.growth(), effort)?;
+    let mut growth = growth::measure(&mut stage, &scale.growth(), effort)?;
+    growth
+        .comparisons
+        .extend(names::measure(&mut stage, scale.names(), effort)?);
     for comparison in &growth.comparisons {
         print!("{}", table::comparison(comparison));
     }
@@ -112,8 +141,11 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
     let swap = swap::measure(&mut stage, scale.swaps())?;
     print!("{}", table::swap(&swap));
     eprintln!("==> start: from nothing to enforcing");
-    let start = start::measure(&stage.policies, stage.directory.path(), scale.starts())?;
+    let start = start::measure(&stage, scale.starts())?;
     print!("{}", table::start(&start));
+    eprintln!("==> node: what a daemon does, and what it takes to do nothing");
+    let node = node::measure(scale.patience())?;
+    print!("{}", table::node(&node));
     let memory = Memory::measure(&stage.policies, &stage.geo)?;
     print!("{}", table::memory(&memory));
     let events = events(scale.starts())?;
@@ -128,6 +160,7 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
         hooks: live.hooks,
         loading: live.loading,
         start,
+        node,
         swap,
         memory,
         events,

@@ -18,37 +18,52 @@ use enforcer_tests::lab::{self, Cgroup};
 use mmdb_writer::{Ipv4Aliasing, RecordSize, Value, Writer, ipnet::IpNet};
 use serde::{Deserialize, Serialize};
 
-use crate::{destinations::Networks, own, quartiles::Quartiles};
+use crate::{destinations::Networks, names, own, quartiles::Quartiles, stage::Stage};
+
+/// The row that has a goal.
+pub(crate) const TWO_DATABASES: &str = "two world databases from files";
 
 /// Milliseconds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ColdStart {
-    /// `enforcer exec -- true`, from start to end: with the built-in database, and with two files.
+    /// `enforcer exec -- true`, from start to end, by what it is started with.
     pub(crate) exec: Vec<(String, Quartiles)>,
     /// The stages in one process.
     pub(crate) stages: Vec<(String, Quartiles)>,
+}
+
+impl ColdStart {
+    /// From two files to tables in force, the programs being there: milliseconds.
+    pub(crate) fn load_ms(&self) -> f64 {
+        let stages = self.stages.iter();
+        let of_files = stages.filter(|(name, _)| name.contains("two databases"));
+        of_files.map(|(_, ms)| ms.median).sum()
+    }
 }
 
 /// Measures both.
 ///
 /// # Errors
 /// `enforcer` is not built, or a stage fails.
-pub(crate) fn measure(policies: &[Policy], directory: &Path, times: usize) -> Result<ColdStart> {
-    let databases = two_databases(directory)?;
-    let exec = |geo: &[PathBuf]| repeat(times, || exec_true(geo));
+pub(crate) fn measure(stage: &Stage, times: usize) -> Result<ColdStart> {
+    let databases = two_databases(stage.directory.path())?;
+    let exec = |name: &str, option: &str, paths: &[PathBuf]| {
+        let times = repeat(times, || exec_true(option, paths))?;
+        anyhow::Ok((name.to_owned(), times))
+    };
+    let named = |count| Ok::<_, anyhow::Error>([names::write_policy(stage, count)?]);
     let mut found = ColdStart {
         exec: vec![
-            ("built-in database".to_owned(), exec(&[])?),
-            (
-                "two world databases from files".to_owned(),
-                exec(&databases)?,
-            ),
+            exec("built-in database", "--geo", &[])?,
+            exec(TWO_DATABASES, "--geo", &databases)?,
+            exec("a policy with 10 names", "--policy", &named(10)?)?,
+            exec("a policy with 10,000 names", "--policy", &named(10_000)?)?,
         ],
         stages: Vec::new(),
     };
     let mut runs: Vec<Vec<(&str, f64)>> = Vec::new();
     for _ in 0..times {
-        runs.push(stages(policies, &databases)?);
+        runs.push(stages(&stage.policies, &databases)?);
     }
     for stage in 0..runs[0].len() {
         let times = runs.iter().map(|run| run[stage].1).collect();
@@ -63,11 +78,11 @@ fn repeat(times: usize, mut one: impl FnMut() -> Result<f64>) -> Result<Quartile
     Quartiles::of(times).context("no run")
 }
 
-fn exec_true(geo: &[PathBuf]) -> Result<f64> {
+fn exec_true(option: &str, paths: &[PathBuf]) -> Result<f64> {
     let mut command = Command::new(lab::binary("enforcer")?);
     command.arg("exec");
-    for path in geo {
-        command.arg("--geo").arg(path);
+    for path in paths {
+        command.arg(option).arg(path);
     }
     command.args(["--", "true"]).stdin(Stdio::null());
     let start = Instant::now();

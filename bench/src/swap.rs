@@ -31,7 +31,7 @@ pub(crate) struct Swap {
     pub(crate) swapping_p99_ns: u64,
 }
 
-/// Swaps `swaps` times, at least as long as it takes to send `sends` datagrams.
+/// Swaps at least `swaps` times, and as long as it takes to send `sends` datagrams.
 ///
 /// # Errors
 /// The bench cannot be set up.
@@ -56,14 +56,16 @@ pub(crate) fn measure(stage: &mut Stage, (swaps, sends): (usize, u64)) -> Result
     let place = stage.bed.place(&own.cgroup);
 
     let client = &mut stage.client;
-    client.begin_flood(&place, addresses, sends)?;
+    client.begin_flood(&place, addresses, sends / 10)?;
     let quiet = client.end_flood(addresses.1)?;
     let wrong = quiet.refused + quiet.leaked;
     ensure!(wrong == 0, "wrong before any swap: {quiet:?}");
 
     client.begin_flood(&place, addresses, sends)?;
     let mut publish_ms = Vec::new();
-    for number in 0..swaps {
+    // Without a pause, as long as there is traffic to meet.
+    while publish_ms.len() < swaps || !client.has_sent_enough(addresses.1)? {
+        let number = publish_ms.len();
         let image = &mut images[(number + 1) % 2];
         image.set_generation(number as u64 + 2);
         let start = Instant::now();
@@ -73,7 +75,7 @@ pub(crate) fn measure(stage: &mut Stage, (swaps, sends): (usize, u64)) -> Result
     let flooded = client.end_flood(addresses.1)?;
     client.rest()?;
     Ok(Swap {
-        swaps,
+        swaps: publish_ms.len(),
         sends: flooded.sent,
         wrong: flooded.refused + flooded.leaked,
         compile_ms: Quartiles::of(compile_ms).context("no image")?,

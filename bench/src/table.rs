@@ -1,8 +1,8 @@
 //! Results as text.
 
 use crate::{
-    events::EventRate, hooks::HookTime, memory::Memory, outcome::Verified, pairs::Comparison,
-    rivals::Loading, start::ColdStart, swap::Swap,
+    events::EventRate, hooks::HookTime, memory::Memory, node::NodeFigures, outcome::Verified,
+    pairs::Comparison, rivals::Loading, start::ColdStart, swap::Swap,
 };
 
 /// A table of one load.
@@ -92,6 +92,27 @@ pub(crate) fn start(start: &ColdStart) -> String {
             ms.median, ms.lower, ms.upper
         );
     }
+    text
+}
+
+/// A daemon.
+pub(crate) fn node(node: &NodeFigures) -> String {
+    let mut text = format!("\nms of a daemon with {} policies\n", node.policies);
+    for (name, latencies) in [
+        ("push to enforced", &node.push),
+        ("new cgroup to tagged", &node.tag),
+    ] {
+        text += &format!(
+            "  {name:<44} {:>7.1}, p99 {:.1}, worst {:.1} of {}\n",
+            latencies.median, latencies.p99, latencies.worst, latencies.times
+        );
+    }
+    text += &format!(
+        "  idle: {:.2} % of a CPU, {} MiB resident, {} MiB at most\n",
+        node.idle_percent,
+        node.resident_kib >> 10,
+        node.peak_kib >> 10
+    );
     text
 }
 

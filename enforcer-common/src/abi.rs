@@ -23,14 +23,15 @@ pub use ids::{Atom, CgroupId, ClassId, Hook, NameMask, NameSet, Port, Ports, Pro
 pub use image::{
     BUCKET_ENTRIES, CHAIN_STEPS, CLASS_SLOTS, Chain, ChainNode, ClassEntry, Fence, ImageHeader,
     MatrixEntry, Node, Outcome, PAGE_BYTES, PAGE_WORDS, Page, RESOLVER_SLOTS, Resolvers,
-    SOCKET_TAGS_PER_PAGE, Says, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES, TailEntry,
+    SHORT_ENTRIES, SOCKET_TAGS_PER_PAGE, Says, Segment, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES,
+    TailEntry,
 };
 pub use resolved::{Device, HELD_NAMES, Held, HeldName, Holder, Resolved};
 pub use socket_tag::SocketTag;
 pub use tag::{Epoch, Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Names of maps and programs, as in the object. The kernel truncates at 15 bytes.
 pub mod names {

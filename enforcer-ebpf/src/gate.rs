@@ -38,7 +38,8 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    let decision = settle(ctx, flow, repeats::mark(flow));
+    let epoch = repeats::epoch();
+    let decision = settle(ctx, flow, || repeats::mark(flow, epoch));
     if matches!(decision.verdict, Verdict::Allow) && matches!(decision.reason, Reason::Rule) {
         socket_tag::apply(ctx, flow.dst, tables::socket_tag(decision.class));
     }
@@ -49,7 +50,8 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    let decision = settle(ctx, flow, repeats::mark(flow));
+    let epoch = repeats::epoch();
+    let decision = settle(ctx, flow, || repeats::mark(flow, epoch));
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }
@@ -64,12 +66,12 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
         Ok(packet) => {
             let flow = packet.flow(ctx);
-            let mark = repeats::mark(&flow);
+            let mark = repeats::mark(&flow, repeats::epoch());
             // Each question to a resolver is to be remembered.
             if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
                 return KEEP;
             }
-            let decision = settle(ctx, &flow, mark);
+            let decision = settle(ctx, &flow, || mark);
             dns::send(ctx, &packet, &decision);
             decision
         }
@@ -97,22 +99,25 @@ pub fn ingress(ctx: &SkBuffContext) -> i32 {
 }
 
 /// A frame that comes out of a workload's interface. What passes is left to the programs beside this
-/// one, as if it were not there: for tcx this value is `TCX_NEXT`.
+/// one, as if it were not there but for the mark: for tcx this value is `TCX_NEXT`.
 #[inline(always)]
 pub fn device_egress(ctx: &SkBuffContext) -> i32 {
     let Some(mut frame) = Frame::new(ctx) else {
         return TC_ACT_UNSPEC;
     };
+    if let Some(mark) = tables::socket_tag_of(&frame, frame.cgroup).mark() {
+        frame.set_mark(mark);
+    }
     let decision = match frame.read(Way::Out) {
         Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
         Ok(packet) => {
             let flow = frame.flow(&packet);
-            let mark = repeats::mark_of_frame(&flow);
+            let mark = repeats::mark(&flow, repeats::epoch());
             // Each datagram may be the one that opens an exchange.
             if repeats::was_allowed(mark) && flow.proto != Proto::UDP {
                 return TC_ACT_UNSPEC;
             }
-            let decision = settle(&frame, &flow, mark);
+            let decision = settle(&frame, &flow, || mark);
             conversations::own(&frame, &flow, &decision);
             decision
         }
@@ -144,8 +149,9 @@ fn socket_action(decision: Decision) -> i32 {
     }
 }
 
+/// `mark` is asked for last: the processor hashes while it waits for the memory of the verdict.
 #[inline(always)]
-fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
+fn settle<C: Context>(ctx: &C, flow: &Flow, mark: impl FnOnce() -> Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
     if !emit::records_packets(flow) {

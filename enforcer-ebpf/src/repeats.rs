@@ -4,32 +4,32 @@
 //! allowed leaves none, so each refusal is judged, counted and reported.
 
 use enforcer_common::{
-    abi::{CgroupId, Epoch},
+    abi::{CgroupId, Epoch, Hook},
     verdict::{Decision, Flow, Mark},
 };
 
 use crate::maps::{ALLOWED, ALLOWED_SLOTS, EPOCH};
 
-/// The mark of a flow. To be made before the flow is judged: if the epoch ends meanwhile, the mark is
-/// of the one that ended, and is not found again.
+/// The epoch. To be read before the flow is judged: if it ends meanwhile, the mark is of the one that
+/// ended, and is not found again.
 #[inline(always)]
-pub fn mark(flow: &Flow) -> Option<Mark> {
+pub fn epoch() -> Epoch {
     // Each decision is to be traced.
     if cfg!(feature = "trace") {
-        return None;
+        return Epoch::NONE;
     }
-    let epoch = EPOCH.get(0).copied().unwrap_or(Epoch::NONE);
-    Mark::of(flow, epoch)
+    EPOCH.get(0).copied().unwrap_or(Epoch::NONE)
 }
 
-/// The mark of a flow at a workload's interface. Apart from those of sockets, for the tag that judges
-/// there is found another way.
+/// The mark of a flow. At a workload's interface it is another one than that of sockets, for the tag
+/// that judges there is found another way.
 #[inline(always)]
-pub fn mark_of_frame(flow: &Flow) -> Option<Mark> {
-    mark(&Flow {
-        subject: CgroupId(!flow.subject.0),
-        ..*flow
-    })
+pub fn mark(flow: &Flow, epoch: Epoch) -> Option<Mark> {
+    let subject = match flow.hook {
+        Hook::Device => CgroupId(!flow.subject.0),
+        Hook::Connect | Hook::Sendmsg | Hook::Egress => flow.subject,
+    };
+    Mark::of(&Flow { subject, ..*flow }, epoch)
 }
 
 /// Whether an equal flow was allowed in this epoch.
@@ -47,13 +47,13 @@ pub fn was_allowed(mark: Option<Mark>) -> bool {
 
 /// Leaves the mark, if the decision holds for the epoch. Another flow's may have to go.
 #[inline(always)]
-pub fn remember(mark: Option<Mark>, decision: &Decision) {
-    let Some(mark) = mark else {
-        return;
-    };
+pub fn remember(mark: impl FnOnce() -> Option<Mark>, decision: &Decision) {
     if !decision.holds_for_the_epoch() {
         return;
     }
+    let Some(mark) = mark() else {
+        return;
+    };
     if let Some(slot) = ALLOWED.get_ptr_mut(mark.slot(ALLOWED_SLOTS)) {
         // SAFETY: an aligned word of a map value, written whole.
         unsafe { slot.write_volatile(mark.word()) };

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use enforcer_common::{
     abi::{
         Addr, CgroupId, ClassId, ImageHeader, NameMask, NameSet, Page, SOCKET_TAGS_PER_PAGE,
-        SocketTag, Tag,
+        SocketTag, Stance, Tag,
     },
     names::Seed,
     verdict::{
@@ -102,6 +102,15 @@ pub fn socket_tag(class: ClassId) -> SocketTag {
     image.page(number).map_or(SocketTag::NONE, |page| {
         SocketTag::from_double(page.double(class.0 % SOCKET_TAGS_PER_PAGE))
     })
+}
+
+/// What sockets of a workload carry, if policies judge it.
+#[inline(always)]
+pub fn socket_tag_of<C: Context>(ctx: &C, subject: CgroupId) -> SocketTag {
+    match workload(ctx, subject) {
+        Some((_, tag)) if tag.stance() == Some(Stance::Judge) => socket_tag(tag.class),
+        Some(_) | None => SocketTag::NONE,
+    }
 }
 
 /// The seed of the image in force.

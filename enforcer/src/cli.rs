@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod crds;
 #[cfg(feature = "kernel")]
 mod detach;
 #[cfg(feature = "kernel")]
@@ -53,6 +54,8 @@ enum Verb {
     Policy(policy::PolicyArgs),
     /// Ask the geo databases
     Geo(GeoArgs),
+    /// Print the CustomResourceDefinitions of the documents that a cluster stores
+    Crds(crds::CrdsArgs),
     /// Say what is enforced, with what, and what was counted
     #[cfg(feature = "kernel")]
     Status(status::StatusArgs),
@@ -160,6 +163,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             GeoVerb::Info(args) => geo::info(args).map(done),
             GeoVerb::Diff(args) => geo::diff(args),
         },
+        Verb::Crds(args) => crds::run(args).map(done),
         #[cfg(feature = "kernel")]
         Verb::Status(args) => status::status(args, &cli.instance),
         #[cfg(feature = "kernel")]

@@ -25,11 +25,11 @@ pub mod server;
 use std::path::PathBuf;
 
 pub use messages::{
-    Attached, Author, Change, Coverage, DatabaseAnswer, DatabaseStatus, DecisionStatus, Detached,
-    DeviceCoverage, DocumentChange, Effect, ExplainRequest, Explanation, FlowList, FlowRecord,
-    IsolateRequest, Isolation, Labelled, MapStatus, PolicyEntry, PolicyFile, PolicyStatus,
-    PolicyText, Problem, PushRequest, Pushed, ReleaseRequest, Reloaded, Revision, RollbackRequest,
-    Side, SinkHealth, Status, TableStatus, Workload,
+    Attached, Author, Change, ClusterStatus, Coverage, DatabaseAnswer, DatabaseStatus,
+    DecisionStatus, Detached, DeviceCoverage, DocumentChange, Effect, ExplainRequest, Explanation,
+    FlowList, FlowRecord, IsolateRequest, Isolation, Labelled, MapStatus, PolicyEntry, PolicyFile,
+    PolicyStatus, PolicyText, Problem, PushRequest, Pushed, ReleaseRequest, Reloaded, Revision,
+    RollbackRequest, Side, SinkHealth, Status, TableStatus, Workload,
 };
 
 /// Where the socket of an instance is.

@@ -6,6 +6,10 @@ pub mod alone;
 #[cfg(feature = "kernel")]
 mod bell;
 #[cfg(feature = "kernel")]
+pub mod cluster_set;
+#[cfg(feature = "kernel")]
+mod cluster_source;
+#[cfg(feature = "kernel")]
 mod confine;
 pub mod context;
 #[cfg(feature = "kernel")]
@@ -49,5 +53,7 @@ mod state_file;
 pub mod status;
 #[cfg(feature = "kernel")]
 mod tracer;
+#[cfg(feature = "kernel")]
+mod trial;
 
 pub use resolvers::node_resolvers;

@@ -86,10 +86,12 @@ impl Enforcement {
     /// # Errors
     /// The pins are damaged.
     pub fn adopt(dir: PinDir) -> Result<Option<Self>, KernelError> {
-        match Maps::open(&dir)? {
-            Some(maps) => Self::over(dir, maps, true).map(Some),
-            None => Ok(None),
-        }
+        let Some(maps) = Maps::open(&dir)? else {
+            return Ok(None);
+        };
+        let mut adopted = Self::over(dir, maps, true)?;
+        adopted.image.finish()?;
+        Ok(Some(adopted))
     }
 
     fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {

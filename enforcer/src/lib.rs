@@ -15,8 +15,11 @@
 //! (rule id to file and line), which is plain data.
 
 pub mod cli;
+#[cfg(feature = "kernel")]
+pub mod cluster;
 pub mod compile;
 pub mod control;
+mod crypto;
 pub mod daemon;
 pub mod declared;
 pub mod events;

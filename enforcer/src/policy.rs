@@ -7,6 +7,7 @@
 mod bundle;
 mod cgroup;
 mod check;
+pub mod crd;
 mod data_flow;
 mod diagnostic;
 mod load;

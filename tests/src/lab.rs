@@ -4,19 +4,23 @@
 //! It needs root. Without it every constructor fails and says so: a test that cannot run has not
 //! passed.
 
+mod api_server;
 mod arrival;
 mod cgroup;
 mod confined;
+pub mod containerd;
 mod cri;
 mod echo;
 mod event;
 mod event_file;
 mod geo;
 mod instance;
+mod mount_ns;
 mod netns;
 mod node;
 mod peer;
 mod pod;
+pub mod receivers;
 mod recorder;
 mod resolver;
 mod run;
@@ -29,6 +33,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+pub use api_server::{ApiServer, Gone};
 pub use arrival::Arrival;
 pub use cgroup::{Cgroup, PREFIX, mount, wait_until_empty};
 pub use confined::{Confined, ConfinedRun};
@@ -37,6 +42,7 @@ pub use event::{Refusal, assert_fields, assert_there};
 pub use event_file::EventFile;
 pub use geo::write_geo;
 pub use instance::Instance;
+pub use mount_ns::MountNs;
 pub use netns::NetNs;
 pub use node::{Daemon, Node};
 pub use peer::{PORTS, Peer};

@@ -311,6 +311,32 @@ fn what_the_other_side_opened_is_answered() {
 }
 
 #[test]
+fn the_hosts_routes_and_filters_see_the_mark() {
+    let lab = Lab::new();
+    let policy = lab.node.policy("llm", &["DE"]);
+    let marked = policy.replace("  mode:", "  tag: {mark: 0x5e0}\n  mode:");
+    assert_ne!(marked, policy);
+    lab.node.write_policy(&marked).expect("a policy");
+    let _held = lab.inhabit();
+    let _daemon = lab.start();
+    // What carries the mark goes nowhere, so only the mark can make an attempt fail.
+    let mut nft = Command::new("nft");
+    lab.pod.node.confine(&mut nft).expect("a namespace");
+    let rules = "add table bridge lab
+        add chain bridge lab forward { type filter hook forward priority 0 ; }
+        add rule bridge lab forward ip daddr 3.64.9.0/24 meta mark 0x5e0 drop";
+    assert!(nft.arg(rules).status().expect("nft").success());
+    let probe = Probe::new(&lab.pod.world).in_cgroup(&lab.workload);
+    let outcomes = probe.run(&["udp 3.64.0.1:53", "udp 3.64.9.1:53"]);
+    let replies: Vec<bool> = outcomes
+        .expect("outcomes")
+        .iter()
+        .map(|it| it.reply)
+        .collect();
+    assert_eq!(replies, [true, false]);
+}
+
+#[test]
 fn packets_in_fragments_arrive() {
     let lab = Lab::new();
     let ports = lab.node.policy("llm", &["DE"]).replace(

@@ -57,8 +57,18 @@ const ROOMS: &[Room] = &[
         why: "who runs where does not depend on tables or kernel",
     },
     Room {
+        name: "cluster",
+        may: May::Only(&["crypto", "policy", "workloads"], READING_POLICIES),
+        why: "what a cluster stores is text to it; what comes of it is said elsewhere",
+    },
+    Room {
+        name: "crypto",
+        may: May::Only(&[], &[]),
+        why: "one choice, whoever asks",
+    },
+    Room {
         name: "events",
-        may: May::Only(&["geo", "policy"], READING_POLICIES),
+        may: May::Only(&["crypto", "geo", "policy"], READING_POLICIES),
         why: LOWER,
     },
     Room {

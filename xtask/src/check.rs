@@ -1,10 +1,12 @@
 //! `check`: everything about the tree that a machine can judge.
 
+mod deploy;
 mod families;
 mod kernel_programs;
 mod licences;
 mod sigma;
 mod size;
+mod speed;
 mod words;
 
 use anyhow::{Result, bail};
@@ -36,9 +38,11 @@ enum Step {
     Words,
     Licences,
     Sigma,
+    Deploy,
     Clippy,
     ClippyBpf,
     Docs,
+    Speed,
     Kernel,
 }
 
@@ -58,9 +62,11 @@ impl Step {
             Self::Words => "the text holds for every reader on every machine",
             Self::Licences => "what is linked in may be shipped (deny.toml)",
             Self::Sigma => "detection rules are what backends take",
+            Self::Deploy => "chart, manifests and unit are what Kubernetes and systemd take",
             Self::Clippy => "no warnings in userspace, with and without the kernel part",
             Self::ClippyBpf => "no warnings in the kernel programs",
             Self::Docs => "every link in the documentation leads somewhere",
+            Self::Speed => "no stage takes more instructions than its budget",
             Self::Kernel => "the verifier accepts every program, within its budget",
         }
     }
@@ -74,9 +80,11 @@ impl Step {
             Self::Words => report(words::findings(&tree::files()?)?),
             Self::Licences => licences::check(),
             Self::Sigma => sigma::check(),
+            Self::Deploy => deploy::check(),
             Self::Clippy => clippy(toolchain),
             Self::ClippyBpf => clippy_bpf(),
             Self::Docs => docs(toolchain),
+            Self::Speed => speed::check(),
             Self::Kernel => kernel_programs::check(toolchain),
         }
     }

@@ -8,6 +8,8 @@ mod cmd;
 mod demo;
 mod fuzz;
 mod geo;
+mod image;
+mod manifests;
 mod screenshots;
 mod setup;
 mod test;
@@ -38,6 +40,10 @@ enum Verb {
     Fuzz(fuzz::Args),
     /// Draw the pictures of the documentation
     Screenshots,
+    /// Build the container image: target/image/enforcer.tar
+    Image,
+    /// Write plain Kubernetes manifests from the Helm chart
+    Manifests,
     /// Rebuild the built-in geo database from Debian's package of IPFire Location
     Geo(geo::Args),
 }
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Screenshots => screenshots::run(),
+        Verb::Image => image::run(),
+        Verb::Manifests => manifests::run(),
         Verb::Geo(args) => geo::run(&args),
     };
     match outcome {

@@ -35,6 +35,15 @@ pub(crate) fn for_bench() -> Result<()> {
     packages::ensure(packages::FOR_BENCH)
 }
 
+/// Finds or installs what builds the container image.
+///
+/// # Errors
+/// Something is missing and cannot be installed.
+pub(crate) fn for_image() -> Result<()> {
+    packages::ensure(packages::FOR_IMAGE)?;
+    rust::ensure_static_target()
+}
+
 /// Finds or installs everything.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{build, cmd, setup};
+use crate::{build, cmd, image, setup};
 
 /// Options of `test`.
 #[derive(clap::Args)]
@@ -48,10 +48,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let binary = build::release(&toolchain)?;
+    let image = image::build(&toolchain)?;
     cmd::say(
         "test",
         "the suites that load, attach and send, in namespaces of their own",
     );
     let mut suites = cmd::cargo(KERNEL);
-    cmd::run(toolchain.apply(suites.env("ENFORCER_BIN", binary)))
+    suites.env("ENFORCER_BIN", binary);
+    suites.env("ENFORCER_IMAGE", image.path);
+    cmd::run(toolchain.apply(&mut suites))
 }

@@ -1,8 +1,9 @@
 //! Datagrams without a pause, while somebody else changes the tables.
 
 use std::{
+    fs::File,
     io::{self, ErrorKind},
-    path::Path,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -19,8 +20,23 @@ const ROUND: usize = 960;
 /// Of them to addresses outside.
 const OUTSIDE: usize = ROUND / 15;
 
-/// Sends at least `sends` datagrams, and on until the file `end` is there.
+/// Sends at least `sends` datagrams, then makes the file `enough`, and goes on until the file `end` is
+/// there.
 pub(super) fn run(
+    sends: u64,
+    end: &Path,
+    inside: &mut Addresses,
+    outside: &mut Addresses,
+) -> Result<Flooded> {
+    let flooded = flood(sends, end, inside, outside);
+    if flooded.is_err() {
+        // Who waits for it must not wait for ever.
+        File::create(enough_of(end))?;
+    }
+    flooded
+}
+
+fn flood(
     sends: u64,
     end: &Path,
     inside: &mut Addresses,
@@ -44,11 +60,20 @@ pub(super) fn run(
         for address in outside.take(OUTSIDE) {
             found.leaked += u64::from(is_permitted(&socket, &address)?);
         }
+        let before = found.sent;
         found.sent += (ROUND + OUTSIDE) as u64;
+        if before < sends && found.sent >= sends {
+            File::create(enough_of(end))?;
+        }
     }
     let place = times.len() * 99 / 100;
     found.p99_ns = *times.select_nth_unstable(place).1;
     Ok(found)
+}
+
+/// The file that says that a flood with this end has sent enough.
+pub(super) fn enough_of(end: &Path) -> PathBuf {
+    end.with_extension("enough")
 }
 
 /// Whether a datagram may be sent there.

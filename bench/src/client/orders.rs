@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::flood::enough_of;
+
 /// Where a run happens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -30,6 +32,12 @@ pub(crate) enum Load {
     Connected,
     /// Datagrams of 18 bytes, each to a new address.
     Scattered,
+    /// 64 KiB over a TCP connection, there and read.
+    Bulk,
+    /// A question to a resolver and its answer, over UDP.
+    Lookup,
+    /// Datagrams of 18 bytes, each to an address that was looked up just before.
+    Named,
 }
 
 /// One line to the client.
@@ -55,6 +63,8 @@ pub(crate) enum Work {
     Time { load: Load, batches: u32 },
     /// Sends one datagram to each destination and says which were permitted.
     Probe,
+    /// The same, but looks each one up before.
+    ProbeNamed,
     /// Sends so many datagrams, and on until the file `end` is there.
     Flood {
         sends: u64,
@@ -165,7 +175,19 @@ impl Client {
     /// # Errors
     /// Sending failed for another reason than being refused.
     pub(crate) fn probe(&mut self, place: &Place, destinations: &Path) -> Result<Vec<bool>> {
-        let Answer::Permitted(permitted) = self.order(place, destinations, Work::Probe)? else {
+        self.permitted(place, destinations, Work::Probe)
+    }
+
+    /// The same after a lookup of each.
+    ///
+    /// # Errors
+    /// As [`probe`](Self::probe), or there is no answer.
+    pub(crate) fn probe_named(&mut self, place: &Place, destinations: &Path) -> Result<Vec<bool>> {
+        self.permitted(place, destinations, Work::ProbeNamed)
+    }
+
+    fn permitted(&mut self, place: &Place, to: &Path, work: Work) -> Result<Vec<bool>> {
+        let Answer::Permitted(permitted) = self.order(place, to, work)? else {
             bail!(UNEXPECTED);
         };
         Ok(permitted)
@@ -182,9 +204,11 @@ impl Client {
         sends: u64,
     ) -> Result<()> {
         let end = end_of(outside);
-        match fs::remove_file(&end) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+        for file in [&end, &enough_of(&end)] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         }
         let outside = outside.into();
         let work = Work::Flood {
@@ -193,6 +217,12 @@ impl Client {
             end,
         };
         self.say_do(place, destinations, work)
+    }
+
+    /// Whether a flood has sent as many as were asked for, or has failed.
+    pub(crate) fn has_sent_enough(&mut self, outside: &Path) -> Result<bool> {
+        let ended = self.child.try_wait()?.is_some();
+        Ok(ended || enough_of(&end_of(outside)).exists())
     }
 
     /// Ends it, once as many datagrams are sent as were asked for.

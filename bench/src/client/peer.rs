@@ -9,8 +9,10 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use socket2::{Domain, Socket, Type};
+
+use super::names::RESOLVER;
 
 /// The port of every destination.
 pub(super) const PORT: u16 = 443;
@@ -22,6 +24,8 @@ pub(super) struct Peer {
     listeners: Vec<Socket>,
     /// Full from the start, so that each datagram takes the same way to its end.
     _sinks: Vec<Socket>,
+    /// Where questions arrive.
+    pub(super) resolver: Socket,
 }
 
 impl Peer {
@@ -45,7 +49,20 @@ impl Peer {
         Ok(Self {
             listeners: everywhere.iter().map(listen).collect::<Result<_>>()?,
             _sinks: everywhere.iter().map(sink).collect::<Result<_>>()?,
+            resolver: resolver()?,
         })
+    }
+
+    /// The connection that stands first in a queue.
+    pub(super) fn accept(&self) -> Result<Socket> {
+        for listener in &self.listeners {
+            match listener.accept() {
+                Ok((socket, _)) => return Ok(socket),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error).context("accept"),
+            }
+        }
+        bail!("nobody has connected")
     }
 
     /// Takes the finished connections off the queues.
@@ -61,6 +78,17 @@ impl Peer {
         }
         Ok(())
     }
+}
+
+/// A socket of an address that is local only by a route.
+fn resolver() -> Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    socket.set_ip_transparent_v4(true)?;
+    socket.set_nonblocking(true)?;
+    socket
+        .bind(&RESOLVER.into())
+        .with_context(|| format!("bind {RESOLVER}"))?;
+    Ok(socket)
 }
 
 fn bound(address: SocketAddr, kind: Type) -> Result<Socket> {

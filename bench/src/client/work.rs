@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, ErrorKind},
     net::{IpAddr, Ipv6Addr, SocketAddr},
     path::Path,
     time::{Duration, Instant},
@@ -11,13 +12,17 @@ use anyhow::{Context as _, Result, ensure};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{
+    bulk::Bulk,
     flood,
+    names::Asker,
     orders::{Load, Timed},
     peer::{PORT, Peer},
 };
 
 /// Payload that makes the smallest Ethernet frame.
 pub(super) const PAYLOAD: [u8; 18] = [0x65; 18];
+/// Datagrams of a batch to scattered addresses.
+const SCATTERED: usize = 256;
 /// Batches that only warm up.
 const WARM_UP: u32 = 4;
 
@@ -68,7 +73,7 @@ pub(super) fn time(
     addresses: &mut Addresses,
     peer: &Peer,
 ) -> Result<Timed> {
-    let mut one = batch(load, addresses)?;
+    let mut one = batch(load, addresses, peer)?;
     let mut timed = Timed {
         batches: Vec::with_capacity(batches as usize),
         operations: 0,
@@ -85,7 +90,7 @@ pub(super) fn time(
 
 type Batch = Box<dyn FnMut(&mut Addresses, &Peer) -> Result<(Duration, usize)>>;
 
-fn batch(load: Load, addresses: &mut Addresses) -> Result<Batch> {
+fn batch(load: Load, addresses: &mut Addresses, peer: &Peer) -> Result<Batch> {
     Ok(match load {
         Load::Connect => Box::new(connects),
         Load::Connected => {
@@ -95,7 +100,23 @@ fn batch(load: Load, addresses: &mut Addresses) -> Result<Batch> {
         }
         Load::Scattered => {
             let socket = Socket::new(addresses.domain(), Type::DGRAM, None)?;
-            Box::new(move |addresses, _| sends_to(&socket, addresses))
+            Box::new(move |addresses, _| sends_to(&socket, &addresses.take(SCATTERED)))
+        }
+        Load::Bulk => {
+            let mut bulk = Bulk::connect(&addresses.take(1)[0], peer)?;
+            Box::new(move |_, _| bulk.batch())
+        }
+        Load::Lookup => {
+            let mut asker = Asker::new()?;
+            Box::new(move |addresses, peer| asker.lookups(addresses, peer))
+        }
+        Load::Named => {
+            let mut asker = Asker::new()?;
+            let socket = Socket::new(addresses.domain(), Type::DGRAM, None)?;
+            Box::new(move |addresses, peer| {
+                let looked_up = asker.look_up(addresses, peer)?;
+                sends_to(&socket, &looked_up)
+            })
         }
     })
 }
@@ -112,7 +133,7 @@ fn connects(addresses: &mut Addresses, peer: &Peer) -> Result<(Duration, usize)>
     }
     let start = Instant::now();
     for (socket, address) in &attempts {
-        socket.connect(address).context("connect")?;
+        or_refused(socket.connect(address)).context("connect")?;
     }
     let elapsed = start.elapsed();
     drop(attempts);
@@ -129,14 +150,20 @@ fn sends(socket: &Socket) -> Result<(Duration, usize)> {
     Ok((start.elapsed(), COUNT))
 }
 
-fn sends_to(socket: &Socket, addresses: &mut Addresses) -> Result<(Duration, usize)> {
-    const COUNT: usize = 256;
-    let addresses = addresses.take(COUNT);
+fn sends_to(socket: &Socket, addresses: &[SockAddr]) -> Result<(Duration, usize)> {
     let start = Instant::now();
-    for address in &addresses {
-        socket.send_to(&PAYLOAD, address).context("send")?;
+    for address in addresses {
+        or_refused(socket.send_to(&PAYLOAD, address).map(drop)).context("send")?;
     }
-    Ok((start.elapsed(), COUNT))
+    Ok((start.elapsed(), addresses.len()))
+}
+
+/// What is refused has been shown before to be what must be: it is timed as what it is.
+fn or_refused(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// For each destination, whether a datagram may be sent there.
@@ -144,4 +171,17 @@ pub(super) fn probe(addresses: &Addresses) -> Result<Vec<bool>> {
     let socket = Socket::new(addresses.domain(), Type::DGRAM, None)?;
     let permitted = |address: &SocketAddr| flood::is_permitted(&socket, &(*address).into());
     addresses.addresses.iter().map(permitted).collect()
+}
+
+/// The same, after a lookup of each destination.
+pub(super) fn probe_named(addresses: &mut Addresses, peer: &Peer) -> Result<Vec<bool>> {
+    let socket = Socket::new(addresses.domain(), Type::DGRAM, None)?;
+    let mut asker = Asker::new()?;
+    let mut permitted = Vec::new();
+    while permitted.len() < addresses.addresses.len() {
+        for address in asker.look_up(addresses, peer)? {
+            permitted.push(flood::is_permitted(&socket, &address)?);
+        }
+    }
+    Ok(permitted)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::mib;
-use crate::{outcome::Outcome, pairs::Comparison};
+use crate::{outcome::Outcome, pairs::Comparison, start::TWO_DATABASES};
 
 /// Loads with the most that they may cost.
 const LOADS: [(&str, f64); 3] = [
@@ -19,6 +19,32 @@ const START_MS: f64 = 500.0;
 const EVENTS: f64 = 200_000.0;
 /// MiB of kernel memory.
 const MEMORY_MIB: f64 = 32.0;
+
+/// Milliseconds from the call of a push to its answer.
+const PUSH_MS: f64 = 100.0;
+/// Milliseconds from the making of a cgroup to its tag.
+const TAG_MS: f64 = 50.0;
+/// What must not cost: the table, and the rows of few and of many.
+const GROWTH: [(&str, &str, &str, &str); 3] = [
+    (
+        "cost of the 1000th policy",
+        "by policies",
+        "policies: 252",
+        "policies: 1000",
+    ),
+    (
+        "cost of the 100,000th CIDR",
+        "by CIDRs",
+        "CIDRs: 10",
+        "CIDRs: 100000",
+    ),
+    (
+        "cost of the 10,000th workload",
+        "by workloads",
+        "workloads: 1",
+        "workloads: 10000",
+    ),
+];
 
 /// The goals, and then who costs less than enforcer and who more.
 pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
@@ -36,7 +62,9 @@ pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
         let measured = measured.map(|ratio| (format!("{ratio:.3}"), ratio <= most));
         row(load, format!("at most {most}"), measured)?;
     }
-    let two = outcome.start.exec.get(1).map(|(_, ms)| ms.median);
+    let mut exec = outcome.start.exec.iter();
+    let two = exec.find(|(name, _)| name == TWO_DATABASES);
+    let two = two.map(|(_, ms)| ms.median);
     let two = two.map(|ms| (format!("{ms:.0} ms"), ms <= START_MS));
     row(
         "`enforcer exec`, two world databases, cold",
@@ -67,15 +95,44 @@ pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
         format!("at least {EVENTS}"),
         to_file,
     )?;
+    for (name, growth, few, many) in GROWTH {
+        let must = "nothing measurable".to_owned();
+        row(name, must, grown(outcome, growth, few, many))?;
+    }
+    let node = &outcome.node;
+    for (name, latencies, most) in [
+        (
+            "push of policies to enforced, 99th percentile",
+            &node.push,
+            PUSH_MS,
+        ),
+        ("new cgroup to tagged, 99th percentile", &node.tag, TAG_MS),
+    ] {
+        let p99 = latencies.p99;
+        let measured = Some((format!("{p99:.1} ms"), p99 <= most));
+        row(name, format!("at most {most} ms"), measured)?;
+    }
     let (less, more) = others(outcome);
     list(text, "## What costs more than enforcer", &more)?;
     list(text, "## What costs less than enforcer", &less)?;
     writeln!(
         text,
-        "\nNot measured by this bench: bulk TCP, names, traffic that is refused, the host side of a pod's \
-         interface."
+        "\nNot measured by this bench: the host side of a pod's interface."
     )?;
     Ok(())
+}
+
+/// By how much many cost more than few. Overlapping quartiles are no difference.
+fn grown(outcome: &Outcome, growth: &str, few: &str, many: &str) -> Option<(String, bool)> {
+    let mut comparisons = outcome.growth.iter();
+    let comparison = comparisons.find(|one| one.load.ends_with(growth))?;
+    let [few, many] = [few, many].map(|name| {
+        let row = comparison.rows.iter().find(|row| row.name == name)?;
+        row.ratio
+    });
+    let (few, many) = (few?, many?);
+    let more = (many.median / few.median - 1.0) * 100.0;
+    Some((format!("{more:+.1} %"), many.lower <= few.upper))
 }
 
 fn list(text: &mut String, heading: &str, lines: &[String]) -> Result<()> {

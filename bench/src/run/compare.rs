@@ -28,12 +28,18 @@ pub(super) struct Live {
     pub(super) skipped: Vec<String>,
 }
 
-/// What is sent.
+/// What is sent, over either family.
 const LOADS: [(Load, &str); 3] = [
     (Load::Connect, "TCP connect"),
     (Load::Connected, "UDP, connected"),
     (Load::Scattered, "UDP, a new destination each packet"),
 ];
+/// What is sent over one family alone, since the packets are the same.
+const BULK: (Load, &str) = (Load::Bulk, "TCP, 64 KiB, IPv4");
+/// What is sent to addresses that are refused.
+const REFUSED_UDP: (Load, &str) = (Load::Scattered, "UDP, refused, IPv4");
+/// The same for connections. The others drop the first packet and say nothing, and `connect` waits.
+const REFUSED_TCP: (Load, &str) = (Load::Connect, "TCP connect, refused, IPv4");
 
 /// Every load of both families.
 pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<Live> {
@@ -79,18 +85,32 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
         }
         let (inside, outside) = stage.addresses(networks, &family.replace("IP", ""))?;
         let mut subjects = basics.subjects(stage, &inside);
-        let judged = (basics.own.subject(stage, &inside), outside);
-        subjects.push(judged.0.clone());
-        for (subject, outside) in list.subjects(stage).iter().chain([&judged]) {
+        let mut refused = basics.subjects(stage, &outside);
+        let own = (basics.own.subject(stage, &inside), outside);
+        let judged = [vec![own], list.subjects(stage)].concat();
+        for (subject, outside) in &judged {
             check(stage, subject, outside)?;
+            subjects.push(subject.clone());
+            refused.push(Subject {
+                destinations: outside.clone(),
+                ..subject.clone()
+            });
         }
-        subjects.extend(list.subjects(stage).into_iter().map(|(subject, _)| subject));
-        for (load, name) in LOADS {
-            let name = format!("{name}, {family}");
+        let without_lists = refused.len() + 1 - judged.len();
+        let mut compare = |load, name: &str, subjects: &[Subject]| {
             let base = stage.bed.place(&stage.base);
-            let found = pairs::compare(&mut stage.client, &base, &subjects, (load, &name), effort)?;
+            let found = pairs::compare(&mut stage.client, &base, subjects, (load, name), effort)?;
             print!("{}", table::comparison(&found));
             live.comparisons.push(found);
+            anyhow::Ok(())
+        };
+        for (load, name) in LOADS {
+            compare(load, &format!("{name}, {family}"), &subjects)?;
+        }
+        if lists.is_some() {
+            compare(BULK.0, BULK.1, &subjects)?;
+            compare(REFUSED_UDP.0, REFUSED_UDP.1, &refused)?;
+            compare(REFUSED_TCP.0, REFUSED_TCP.1, &refused[..without_lists])?;
         }
         live.hooks.extend(basics.hooks(stage, &inside, family)?);
         live.loading.extend(list.loading());

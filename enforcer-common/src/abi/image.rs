@@ -10,8 +10,9 @@
 //!
 //! * **IPv4 index** and **IPv6 index**: one [`Node`] for each /16. A /16 that is one atom holds it in
 //!   place. A crowded one points to an inner node of 256 [`Node`]s for the next 8 bits, and so on;
-//!   others point to a bucket of `rest << 16 | atom` double words sorted by `rest`, the bits not yet
-//!   looked at, from the highest down (48 of them at most; an IPv4 address is followed by zeros).
+//!   others point to a bucket of `rest << 16 | atom`, sorted by `rest`, the bits not yet looked at,
+//!   from the highest down. Where ranges start at the next 16 of them, as those of IPv4 always do,
+//!   these are words, else double words (48 bits).
 //! * **Tail**: [`TailEntry`]s sorted by address, for the /64s that hold more than one atom
 //!   ([`Atom::SPLIT`]).
 //! * **Matrix**: one [`MatrixEntry`] for each (class, atom), row by class.
@@ -29,11 +30,13 @@
 
 mod chain;
 mod class;
+mod node;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub use chain::{CHAIN_STEPS, Chain, ChainNode, Says};
 pub use class::{ClassEntry, RESOLVER_SLOTS, Resolvers};
+pub use node::{BUCKET_ENTRIES, Node, SHORT_ENTRIES};
 
 use super::ids::{Atom, Ports, Proto, RuleId};
 
@@ -131,9 +134,6 @@ impl ImageHeader {
 
 const _: () = assert!(ImageHeader::NAT64 + ImageHeader::NAT64_SLOTS * 6 <= ImageHeader::NAME_INDEX);
 
-/// Most entries of a bucket of addresses: two cache lines. More become an inner node.
-pub const BUCKET_ENTRIES: u8 = 16;
-
 /// Socket tags of a page: double words.
 pub const SOCKET_TAGS_PER_PAGE: u16 = (PAGE_WORDS / 2) as u16;
 /// Most pages the tail may have, and the number of fences (a power of two).
@@ -161,73 +161,6 @@ pub struct TailEntry {
     pub lo: u64,
     /// The atom.
     pub atom: Atom,
-}
-
-/// A word of an index: what is known of the addresses under it.
-///
-/// ```text
-/// leaf    atom:16 | unused:14 | 00
-/// bucket  page:8 | offset:16 | steps:5 | unused:1 | 01     offset in double words
-/// inner   page:8 | offset:16 | unused:6 | 10               offset in words, of 256 words
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Node {
-    /// One atom.
-    Leaf(Atom),
-    /// A sorted bucket of `1 << steps` entries, at most [`BUCKET_ENTRIES`].
-    Bucket {
-        /// Page number.
-        page: u8,
-        /// First entry, in double words.
-        offset: u16,
-        /// Binary logarithm of the number of entries.
-        steps: u8,
-    },
-    /// 256 nodes for the next 8 bits.
-    Inner {
-        /// Page number.
-        page: u8,
-        /// First word.
-        offset: u16,
-    },
-    /// No version of this program wrote this.
-    Bad,
-}
-
-impl Node {
-    /// Packs it into a word.
-    #[must_use]
-    pub fn pack(self) -> u32 {
-        let place = |page: u8, offset: u16| u32::from(page) << 24 | u32::from(offset) << 8;
-        match self {
-            Self::Leaf(atom) => u32::from(atom.0) << 16,
-            Self::Bucket {
-                page,
-                offset,
-                steps,
-            } => place(page, offset) | u32::from(steps) << 3 | 1,
-            Self::Inner { page, offset } => place(page, offset) | 2,
-            Self::Bad => 3,
-        }
-    }
-
-    /// Reads a word.
-    #[inline(always)]
-    #[must_use]
-    pub fn unpack(word: u32) -> Self {
-        let page = (word >> 24) as u8;
-        let offset = (word >> 8) as u16;
-        match word & 3 {
-            0 => Self::Leaf(Atom((word >> 16) as u16)),
-            1 => Self::Bucket {
-                page,
-                offset,
-                steps: (word >> 3) as u8 & 31,
-            },
-            2 => Self::Inner { page, offset },
-            _ => Self::Bad,
-        }
-    }
 }
 
 /// A decision in a word.

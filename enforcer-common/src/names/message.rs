@@ -150,13 +150,6 @@ impl Head {
         self.flags & 0x7800 == 0 && self.questions == 1
     }
 
-    /// The answer did not fit: who asked asks again over TCP.
-    #[inline(always)]
-    #[must_use]
-    pub fn is_truncated(self) -> bool {
-        self.flags & 0x0200 != 0
-    }
-
     /// Response code, the low four bits; 0 is success.
     #[inline(always)]
     #[must_use]

@@ -50,6 +50,8 @@ use crate::abi::{ClassId, Segment, Stance};
 #[inline(always)]
 #[must_use]
 pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
+    #[cfg(feature = "slow-decision")]
+    waste();
     let Some(tag) = tables.tag(flow) else {
         return Decision::because(Verdict::Allow, Reason::Untagged);
     };
@@ -106,4 +108,13 @@ fn decide_by_policy<T: Tables>(tables: &T, class: ClassId, flow: &Flow) -> Decis
         decision.reason = Reason::Reply;
     }
     decision
+}
+
+/// What a careless change costs: a look at a few more words.
+#[cfg(feature = "slow-decision")]
+#[inline(always)]
+fn waste() {
+    for word in 0..8u32 {
+        core::hint::black_box(word);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     decision::Fault,
-    search::{last_of_few_at_most, last_record_at_most},
+    search::{double_of_few, last_record_at_most, word_of_few},
     tables::Pages,
 };
 use crate::abi::{Atom, Family, ImageHeader, Node, Page, TAIL_ENTRIES_PER_PAGE, TAIL_PAGES};
@@ -52,8 +52,17 @@ pub(super) fn descend<P: Pages>(pages: &P, index: u32, bits: u64) -> Result<Atom
             steps,
         } => {
             let bucket = page(pages, u32::from(number))?;
-            let at = last_of_few_at_most(bucket, offset, steps, rest | 0xffff);
-            Ok(Atom(bucket.double(at) as u16))
+            let entry = double_of_few(bucket, offset, steps, rest | 0xffff);
+            Ok(Atom(entry as u16))
+        }
+        Node::Short {
+            page: number,
+            offset,
+            steps,
+        } => {
+            let bucket = page(pages, u32::from(number))?;
+            let entry = word_of_few(bucket, offset, steps, (rest >> 32) as u32 | 0xffff);
+            Ok(Atom(entry as u16))
         }
         Node::Inner { .. } | Node::Bad => Err(Fault::BadNode),
     }

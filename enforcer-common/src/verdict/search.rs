@@ -5,7 +5,7 @@
 //! from turning it back into a branch.
 
 use crate::{
-    abi::{BUCKET_ENTRIES, Page},
+    abi::{BUCKET_ENTRIES, Page, SHORT_ENTRIES},
     opaque::opaque,
 };
 
@@ -18,17 +18,43 @@ fn at_most(a: u64, b: u64) -> u64 {
     opaque(borrow) >> 63 ^ 1
 }
 
-/// The same as [`last_double_at_most`] for a bucket of addresses, of at most [`BUCKET_ENTRIES`]:
-/// always four probes, for a way out after each would cost the verifier more than they cost here.
+/// The atom's double word in a bucket of addresses, of at most [`BUCKET_ENTRIES`]: that of the last
+/// one that is at most `target`.
 #[inline(always)]
-pub(super) fn last_of_few_at_most(page: &Page, first: u16, steps: u8, target: u64) -> u16 {
-    const STEPS: u32 = BUCKET_ENTRIES.ilog2();
+pub(super) fn double_of_few(page: &Page, first: u16, steps: u8, target: u64) -> u64 {
+    let entry = |at| page.double(at);
+    entry(last_of_few::<{ BUCKET_ENTRIES.ilog2() }>(
+        entry, first, steps, target,
+    ))
+}
+
+/// The same in a bucket of words, of at most [`SHORT_ENTRIES`].
+#[inline(always)]
+pub(super) fn word_of_few(page: &Page, first: u16, steps: u8, target: u32) -> u32 {
+    let entry = |at| u64::from(page.word(at));
+    entry(last_of_few::<{ SHORT_ENTRIES.ilog2() }>(
+        entry,
+        first,
+        steps,
+        target.into(),
+    )) as u32
+}
+
+/// As [`last_double_at_most`], always with `STEPS` probes: a way out after each would cost the verifier
+/// more than they cost here.
+#[inline(always)]
+fn last_of_few<const STEPS: u32>(
+    entry: impl Fn(u16) -> u64,
+    first: u16,
+    steps: u8,
+    target: u64,
+) -> u16 {
     let mut at = u64::from(first);
     let mut half = 1u64 << (steps & 31);
     for _ in 0..STEPS {
         half >>= 1;
         let probe = at + half;
-        at += half & at_most(page.double(probe as u16), target).wrapping_neg();
+        at += half & at_most(entry(probe as u16), target).wrapping_neg();
     }
     at as u16
 }

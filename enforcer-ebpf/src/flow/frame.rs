@@ -240,6 +240,14 @@ impl<'a> Frame<'a> {
         skb::source(self.skb, IP)
     }
 
+    /// Gives the packet a mark. That of its socket is gone: the kernel takes it away when a packet
+    /// changes its network namespace (net/core/skbuff.c, `skb_scrub_packet`).
+    #[inline(always)]
+    pub fn set_mark(&self, mark: u32) {
+        // SAFETY: the verifier checks every access to the context.
+        unsafe { (*self.skb.skb.skb).mark = mark };
+    }
+
     /// Whether a socket of this workload sent it.
     #[inline(always)]
     fn is_sent_by_own(&self, sender: CgroupId) -> bool {

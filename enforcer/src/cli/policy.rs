@@ -1,6 +1,8 @@
 //! `enforcer policy`: files, and what the daemon has of them.
 
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 #[cfg(feature = "kernel")]
 mod daemon;
 mod simulate;
@@ -48,6 +50,9 @@ enum PolicyVerb {
     /// Put an earlier revision into force again
     #[cfg(feature = "kernel")]
     Rollback(daemon::RollbackArgs),
+    /// Give all nodes of a cluster what some of them try, or take it back
+    #[cfg(feature = "cluster")]
+    Promote(cluster::PromoteArgs),
     /// Print the JSON Schema of all documents, for editors
     ///
     /// Editors with the YAML language server take it from a first line such as
@@ -88,6 +93,8 @@ pub fn run(args: &PolicyArgs, instance: &str) -> anyhow::Result<ExitCode> {
         PolicyVerb::History(args) => daemon::history(args, instance),
         #[cfg(feature = "kernel")]
         PolicyVerb::Rollback(args) => daemon::rollback(args, instance),
+        #[cfg(feature = "cluster")]
+        PolicyVerb::Promote(args) => cluster::promote(args),
         PolicyVerb::Schema => {
             io::stdout().write_all(SCHEMA.as_bytes())?;
             Ok(ExitCode::SUCCESS)

@@ -54,6 +54,11 @@ pub(super) struct RunArgs {
     /// How a pod stands that nobody told of in that time [default: deny]
     #[arg(long, value_enum)]
     unresolved: Option<Unknown>,
+    /// Follow the policies and pods of a cluster as well: the one of the kubeconfig, or of the service
+    /// account of this pod. NODE is this node's name there [default: $NODE_NAME, else the host name]
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "NODE", num_args = 0..=1, default_missing_value = "")]
+    cluster: Option<String>,
     /// Where events go: -, file:PATH, syslog+tls://HOST:PORT, splunk-hec+https://HOST:PORT,
     /// otlp+https://HOST:PORT, webhook+https://HOST/PATH, with options after a `?` (docs/sinks.md);
     /// repeat for several [default: -]
@@ -93,6 +98,10 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     settings.geo.extend_from_slice(&args.geo);
     settings.cgroup_roots.extend_from_slice(&args.cgroup_root);
     settings.events.extend_from_slice(&args.events);
+    #[cfg(feature = "cluster")]
+    if let Some(node) = &args.cluster {
+        settings.cluster_node = Some(node_name(node));
+    }
     settings.state = args.state.clone().or(settings.state);
     settings.agreement = args.agreement.or(settings.agreement);
     settings.cri_socket = args.cri_socket.clone().or(settings.cri_socket);
@@ -120,4 +129,21 @@ pub(super) fn run(args: &RunArgs, instance: &str) -> anyhow::Result<ExitCode> {
     }
     run_daemon(settings, instance)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// As the cluster knows this machine: pods are told by `NODE_NAME` (downward API), a kubelet registers
+/// the host name.
+#[cfg(feature = "cluster")]
+fn node_name(given: &str) -> String {
+    let named = Some(given.to_owned()).filter(|name| !name.is_empty());
+    let of_pod = || {
+        std::env::var("NODE_NAME")
+            .ok()
+            .filter(|name| !name.is_empty())
+    };
+    let of_host = || {
+        let host = rustix::system::uname();
+        host.nodename().to_string_lossy().to_lowercase()
+    };
+    named.or_else(of_pod).unwrap_or_else(of_host)
 }

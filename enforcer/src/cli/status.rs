@@ -6,7 +6,7 @@ use hyper::Method;
 
 use crate::{
     control::{
-        self, Coverage, DeviceCoverage, Status, Workload,
+        self, ClusterStatus, Coverage, DeviceCoverage, Status, Workload,
         client::{CallError, call},
     },
     daemon::status::of_pins,
@@ -15,15 +15,20 @@ use crate::{
 /// `enforcer status`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is.
+Exit status: 0 while something is enforced, with a daemon or without; 3 when nothing is; with
+--daemon 1 when no daemon answers.
 
 Examples:
   enforcer status
+  enforcer status --daemon                     # the probe of the DaemonSet
   enforcer status --json --instance staging")]
 pub(super) struct StatusArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Fail unless a daemon answers, even though what one left is in force
+    #[arg(long)]
+    daemon: bool,
 }
 
 /// `enforcer workloads`.
@@ -42,7 +47,11 @@ pub(super) struct WorkloadsArgs {
 const IDLE: u8 = 3;
 
 pub(super) fn status(args: &StatusArgs, instance: &str) -> anyhow::Result<ExitCode> {
-    let status = ask(instance)?;
+    let status = if args.daemon {
+        ask_daemon(instance)?
+    } else {
+        ask(instance)?
+    };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
@@ -82,10 +91,14 @@ pub(super) fn workloads(args: &WorkloadsArgs, instance: &str) -> anyhow::Result<
 
 /// The daemon, or the pins when none runs.
 fn ask(instance: &str) -> anyhow::Result<Status> {
-    match call(&control::socket_path(instance), &Method::GET, "/v1/status") {
+    match ask_daemon(instance) {
         Err(CallError::NoDaemon { .. }) => Ok(of_pins(instance)?),
         answer => Ok(answer?),
     }
+}
+
+fn ask_daemon(instance: &str) -> Result<Status, CallError> {
+    call(&control::socket_path(instance), &Method::GET, "/v1/status")
 }
 
 fn interface(device: &DeviceCoverage) -> &'static str {
@@ -110,6 +123,19 @@ fn name(workload: &Workload) -> &'static str {
     }
 }
 
+fn print_cluster(cluster: &ClusterStatus) {
+    let documents = cluster.documents;
+    match (&cluster.down_since, &cluster.error) {
+        (Some(since), Some(error)) => println!(
+            "cluster    does not answer since {since}; {documents} documents of it stay in force: {error}"
+        ),
+        _ => println!("cluster    node {}, {documents} documents", cluster.node),
+    }
+    for refused in &cluster.refused {
+        println!("refused    {refused}");
+    }
+}
+
 fn print(status: &Status) {
     println!("instance   {}", status.instance);
     let enforcing = if status.enforcing {
@@ -124,6 +150,9 @@ fn print(status: &Status) {
     }
     if let Some(revision) = status.revision {
         println!("pushed     revision {revision}");
+    }
+    if let Some(cluster) = &status.cluster {
+        print_cluster(cluster);
     }
     for isolation in &status.isolations {
         let by = isolation.author.as_ref().map(ToString::to_string);

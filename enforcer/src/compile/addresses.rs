@@ -1,6 +1,6 @@
 //! Atoms by address: the range tables. One of the places that tell IPv4 from IPv6, for their layout.
 
-use enforcer_common::abi::{Atom, BUCKET_ENTRIES, Node, TailEntry};
+use enforcer_common::abi::{Atom, BUCKET_ENTRIES, Node, SHORT_ENTRIES, TailEntry};
 
 use super::{
     flat::Flat,
@@ -51,6 +51,21 @@ pub(super) fn write_index(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> u8 {
 fn node(arena: &mut Arena, entries: &Flat<u64, Atom>) -> Node {
     if let [(_, atom)] = entries[..] {
         return Node::Leaf(atom);
+    }
+    if entries.len() <= usize::from(SHORT_ENTRIES)
+        && entries.iter().all(|(start, _)| start << 16 == 0)
+    {
+        let words = entries
+            .iter()
+            .map(|&(start, atom)| (start >> 32) as u32 | u32::from(atom.0));
+        let mut words: Vec<u32> = words.collect();
+        let steps = pad(&mut words);
+        let place = arena.put(&words);
+        return Node::Short {
+            page: place.page,
+            offset: place.word,
+            steps,
+        };
     }
     if entries.len() <= usize::from(BUCKET_ENTRIES) {
         let doubles = entries

@@ -11,8 +11,8 @@ use zerocopy::FromZeros as _;
 
 use super::{Input, addresses::Tables, lists::ClassLists};
 
-/// Words of a cache line: small buckets lie in one.
-const LINE_WORDS: usize = 16;
+/// Words of two cache lines, which processors fetch together: a bucket of addresses lies in them.
+const LINE_WORDS: usize = 32;
 
 /// A place in an arena, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

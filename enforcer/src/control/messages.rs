@@ -1,11 +1,13 @@
 //! What is said. Fields are only ever added.
 
+mod cluster;
 mod flows;
 mod isolation;
 mod policies;
 
 use std::path::PathBuf;
 
+pub use cluster::ClusterStatus;
 pub use flows::{FlowList, FlowRecord};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,9 @@ pub struct Status {
     /// Revision of the pushed policies in force.
     #[serde(default)]
     pub revision: Option<u64>,
+    /// The cluster that the daemon follows, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterStatus>,
     /// Isolated workloads.
     #[serde(default)]
     pub isolations: Vec<Isolation>,

@@ -2,6 +2,7 @@
 
 mod account;
 mod class_file;
+mod cluster;
 mod devices;
 mod effects;
 mod gaps;
@@ -30,8 +31,8 @@ use enforcer_common::{
 
 use self::{devices::Devices, pods::SeenPods, sources::load};
 use super::{
-    interfaces, isolations::Isolations, ledger::Ledger, reporter::Reporter, revisions::Revisions,
-    seed, settings::Settings,
+    cluster_set::ClusterSet, interfaces, isolations::Isolations, ledger::Ledger,
+    reporter::Reporter, revisions::Revisions, seed, settings::Settings,
 };
 use crate::{
     compile::Image,
@@ -57,6 +58,11 @@ struct Prepared {
     loaded: Loaded,
 }
 
+/// Where an instance keeps what must outlive the daemon.
+pub(super) fn state_directory(instance: &str) -> PathBuf {
+    Path::new("/var/lib/enforcer").join(instance)
+}
+
 /// What `run` holds.
 pub struct Node {
     settings: Settings,
@@ -67,6 +73,7 @@ pub struct Node {
     classes: Classes,
     loaded: Option<Loaded>,
     revisions: Revisions,
+    cluster: ClusterSet,
     isolations: Isolations,
     generation: u64,
     seed: Seed,
@@ -92,12 +99,14 @@ impl Node {
         settings: Settings,
         scope: Scope,
         cgroups: Cgroup2,
+        mut cluster: ClusterSet,
         instance: &str,
     ) -> anyhow::Result<Self> {
         let begun = Instant::now();
-        let state = Path::new("/var/lib/enforcer").join(instance);
+        let state = state_directory(instance);
         fs::create_dir_all(&state).with_context(|| format!("make {}", state.display()))?;
         let revisions = Revisions::open(&state)?;
+        cluster.begin(&settings.policies, revisions.bundle())?;
         let build = settings.programs;
         let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
@@ -106,7 +115,7 @@ impl Node {
             None => {
                 let programs = Loading::start(build);
                 // Before anything is made: a broken policy leaves no trace.
-                let first = load(&settings, revisions.bundle())?;
+                let first = load(&settings, &cluster.beside(revisions.bundle()))?;
                 (Enforcement::create(dir, programs.finish()?)?, Some(first))
             }
         };
@@ -122,6 +131,7 @@ impl Node {
             cgroups,
             isolations: Isolations::open(&state)?,
             revisions,
+            cluster,
             state,
             enforcement,
             loaded: None,
@@ -169,7 +179,8 @@ impl Node {
     /// They are broken: the old image stays in force.
     pub fn reload(&mut self, reporter: Option<&mut Reporter>) -> anyhow::Result<()> {
         let begun = Instant::now();
-        let outcome = load(&self.settings, self.revisions.bundle());
+        let bundle = self.cluster.beside(self.revisions.bundle());
+        let outcome = load(&self.settings, &bundle);
         let outcome = outcome.and_then(|(policies, geo)| self.apply(policies, geo, reporter));
         if outcome.is_ok() {
             self.apply_time = Some(begun.elapsed());

@@ -10,7 +10,7 @@ use tokio::{
     sync::broadcast,
 };
 
-use super::{context::Known, flows::FlowRecorder, live::Live};
+use super::{context::Known, flows::FlowRecorder, live::Live, trial::Trial};
 use crate::{
     events::{
         Aggregator, Clock, DaemonEvent, Enricher, Heartbeat, Observer, Offenders, Pipeline, ProcFs,
@@ -60,6 +60,7 @@ pub struct Reporter {
     pipeline: Pipeline,
     flows: Option<FlowRecorder>,
     live: Live,
+    trial: Option<Trial>,
     told: u64,
 }
 
@@ -90,6 +91,7 @@ impl Reporter {
             pipeline,
             flows: None,
             live: Live::new(&observer),
+            trial: None,
             told: 0,
         })
     }
@@ -103,6 +105,11 @@ impl Reporter {
     #[must_use]
     pub fn flows(&self) -> Option<&FlowRecorder> {
         self.flows.as_ref()
+    }
+
+    /// What counts refusals of canaries, if there are any.
+    pub(super) fn trial(&mut self) -> &mut Option<Trial> {
+        &mut self.trial
     }
 
     /// Every record from now on, as the sinks have it.
@@ -276,6 +283,9 @@ impl Reporter {
         self.told += 1;
         if let (Record::Violation(violation), Some(flows)) = (record, &mut self.flows) {
             flows.refused(violation);
+        }
+        if let (Record::Violation(violation), Some(trial)) = (record, &mut self.trial) {
+            trial.refused(violation);
         }
         self.pipeline.push(record);
         let sequence = self.pipeline.sequence();

@@ -1,6 +1,7 @@
 //! `enforcer run`: follows the workloads of a host.
 
 mod answers;
+mod cluster;
 
 use std::{
     fs::File,
@@ -20,17 +21,22 @@ use tokio::{
 use self::answers::Afterwards;
 use super::{
     bell::Bell,
+    cluster_set::ClusterSet,
+    cluster_source::ClusterSource,
     context::Known,
     flows::FlowRecorder,
     metrics::MetricsServer,
-    node::Node,
+    node::{Node, state_directory},
     pod_source::{PodSource, Told},
     renewal,
     reporter::{Reporter, RingBell},
     settings::{Settings, Unknown},
     tracer::{Tracer, traced},
 };
+#[cfg(feature = "cluster")]
+use crate::cluster::{NodeName, follow};
 use crate::{
+    cluster::{Follower, Seen},
     control::{self, server::Server},
     events::{DaemonEvent, SinkSpec, clock},
     workloads::{Cgroup2, Pods, Scope, Watch, interfaces::LinkNotices},
@@ -71,16 +77,42 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
         .state
         .clone()
         .unwrap_or_else(|| Path::new("/var/lib/enforcer").join(instance));
+    // On a thread of its own, and before the daemon has any other.
+    let follower = follower(&settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let pods = PodSource::new(settings.cri_socket.as_deref());
-        let node = Node::start(settings, scope, cgroups, instance)?;
-        Daemon::new(node, pods, &sinks, &state, instance)?
-            .attend(metrics)
-            .await
+        let (cluster, set) = match follower {
+            Some(follower) => {
+                let source = ClusterSource::new(follower).await;
+                let set = ClusterSet::open(&state_directory(instance))?;
+                let set = set.first(source.documents());
+                (Some(source), set)
+            }
+            None => (None, ClusterSet::none(PathBuf::new())),
+        };
+        let node = Node::start(settings, scope, cgroups, set, instance)?;
+        let mut daemon = Daemon::new(node, pods, &sinks, &state, instance)?;
+        daemon.cluster = cluster;
+        // What was seen while it started is news to the rest of it.
+        daemon.attend_cluster(&Seen::default());
+        daemon.attend(metrics).await
     })
+}
+
+/// Follows the cluster, where that was asked for.
+#[cfg(feature = "cluster")]
+fn follower(settings: &Settings) -> anyhow::Result<Option<Follower>> {
+    let node = settings.cluster_node.as_deref();
+    let follower = node.map(|node| follow(NodeName(node.into()))).transpose();
+    follower.context("follow the cluster")
+}
+
+#[cfg(not(feature = "cluster"))]
+fn follower(_settings: &Settings) -> anyhow::Result<Option<Follower>> {
+    Ok(None)
 }
 
 /// One daemon for an instance.
@@ -107,6 +139,7 @@ struct Daemon {
     sources: Bell<Watch>,
     links: Bell<LinkNotices>,
     pods: PodSource,
+    cluster: Option<ClusterSource>,
 }
 
 impl Daemon {
@@ -140,6 +173,7 @@ impl Daemon {
             sources: Bell::new(Watch::of_files()?)?,
             links: Bell::new(LinkNotices::open()?)?,
             pods,
+            cluster: None,
         };
         daemon.watch()?;
         // What was made between the first look and the watch.
@@ -183,6 +217,10 @@ impl Daemon {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         eprintln!("enforcer: ready");
+        // Units that are ordered after this one start now.
+        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+            eprintln!("enforcer: tell the service manager: {error}");
+        }
         loop {
             tokio::select! {
                 () = server.serve() => {}
@@ -220,6 +258,7 @@ impl Daemon {
                     Ok(told) => self.learn_pods(told),
                     Err(event) => self.reporter.tell(event),
                 },
+                before = ClusterSource::news(self.cluster.as_mut()) => self.attend_cluster(&before),
                 _ = rescan.tick() => {
                     self.rescan();
                     if self.node.selects_pods() {
@@ -236,6 +275,7 @@ impl Daemon {
                     if self.node.watches_gaps() {
                         self.cover_devices();
                     }
+                    self.attend_trial();
                 }
                 Some(request) = asked.recv() => {
                     if self.answer(request) == Afterwards::End {
@@ -266,6 +306,7 @@ impl Daemon {
         self.cover_devices();
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
+        self.follow_refused();
         self.tell_news();
         if let Err(error) = self.watch() {
             eprintln!("enforcer: watch: {error}");

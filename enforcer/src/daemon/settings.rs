@@ -41,6 +41,9 @@ pub struct Settings {
     pub resolve_within: Option<Keep>,
     /// How it stands after that: `deny` unless given.
     pub unresolved: Option<Unknown>,
+    /// Name of this node in the cluster whose policies and pods it follows; none follows no cluster.
+    #[cfg(feature = "cluster")]
+    pub cluster_node: Option<String>,
     /// Sinks.
     #[serde(default)]
     pub events: Vec<String>,

@@ -153,6 +153,7 @@ fn empty(instance: &str, daemon: &str) -> Status {
         adopted: false,
         last_error: None,
         revision: None,
+        cluster: None,
         isolations: Vec::new(),
         policies: Vec::new(),
         databases: Vec::new(),

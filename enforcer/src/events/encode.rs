@@ -6,6 +6,7 @@ use super::record::{Observer, Record};
 
 pub mod cef;
 pub mod ecs;
+pub mod journal;
 mod json;
 pub mod ocsf;
 pub mod otlp;
@@ -23,6 +24,8 @@ pub enum Format {
     Cef,
     /// A log record of the OpenTelemetry protocol, protobuf.
     Otlp,
+    /// Fields of the journal of systemd.
+    Journal,
 }
 
 impl Format {
@@ -42,6 +45,8 @@ pub enum Encoder {
     Cef(cef::Encoder),
     /// [`Format::Otlp`]
     Otlp(otlp::Encoder),
+    /// [`Format::Journal`]
+    Journal(journal::Encoder),
 }
 
 impl Encoder {
@@ -53,6 +58,7 @@ impl Encoder {
             Format::Ocsf => Self::Ocsf(ocsf::Encoder::new(observer)),
             Format::Cef => Self::Cef(cef::Encoder::new(observer)),
             Format::Otlp => Self::Otlp(otlp::Encoder::new(observer)),
+            Format::Journal => Self::Journal(journal::Encoder::new(observer)),
         }
     }
 
@@ -63,6 +69,7 @@ impl Encoder {
             Self::Ocsf(encoder) => encoder.encode(record, sequence, out),
             Self::Cef(encoder) => encoder.encode(record, sequence, out),
             Self::Otlp(encoder) => encoder.encode(record, sequence, out),
+            Self::Journal(encoder) => encoder.encode(record, sequence, out),
         }
     }
 }

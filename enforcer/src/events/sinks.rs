@@ -6,6 +6,7 @@ use super::batch::{Batch, Place};
 
 mod filter;
 mod http;
+mod journald;
 mod lines;
 mod otlp;
 mod spec;
@@ -15,6 +16,7 @@ mod tls;
 mod webhook;
 
 pub use filter::Filter;
+pub use journald::JournaldSink;
 pub use lines::{FileOptions, LineSink};
 pub use otlp::OtlpSink;
 pub use spec::{SinkSpec, SinkSpecError};
@@ -184,7 +186,8 @@ impl SinkError {
             Self::Connect(_) => FailureCause::Unreachable,
             Self::Tls(_) => FailureCause::Tls,
             Self::Unavailable {
-                status: 401 | 403, ..
+                status: 400 | 401 | 403,
+                ..
             }
             | Self::Credential { .. } => FailureCause::Forbidden,
             Self::Unavailable { .. } => FailureCause::Busy,

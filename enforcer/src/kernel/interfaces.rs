@@ -86,7 +86,7 @@ fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
 
 /// Name of an interface's driver (`ETHTOOL_GDRVINFO`), as far as it has one that says so.
 fn driver(socket: BorrowedFd<'_>, name: &CStr) -> Option<Vec<u8>> {
-    const SIOCETHTOOL: libc::c_ulong = 0x8946;
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
     const ETHTOOL_GDRVINFO: u32 = 3;
     /// `struct ethtool_drvinfo` (include/uapi/linux/ethtool.h).
     #[repr(C)]

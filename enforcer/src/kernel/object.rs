@@ -2,6 +2,7 @@
 
 use std::{
     panic::resume_unwind,
+    path::PathBuf,
     thread::{self, JoinHandle},
 };
 
@@ -187,6 +188,11 @@ impl Maps {
     /// `None` when nothing is pinned there.
     pub(super) fn open(dir: &PinDir) -> Result<Option<Self>, KernelError> {
         Ok(dir.map(names::ALLOWED).exists().then(|| Self(dir.clone())))
+    }
+
+    /// The pin of a map that stands beside those of the programs.
+    pub(super) fn pin(&self, name: &str) -> PathBuf {
+        self.0.map(name)
     }
 
     /// A handle of its own on a map.

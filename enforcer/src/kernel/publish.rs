@@ -1,5 +1,10 @@
 //! Images to the kernel.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use aya::maps::{Array, ArrayOfMaps, Map, MapData};
 use enforcer_common::{
     abi::{ABI_VERSION, ImageHeader, PAGE_BYTES, Page, names},
@@ -17,14 +22,31 @@ use crate::compile::Image;
 const BPF_F_INNER_MAP: u32 = 1 << 12;
 
 /// Element 0 of the outer array: the image in force.
-pub(super) struct ImageSlot(ArrayOfMaps<MapData, Array<MapData, Page>>);
+///
+/// The image is pinned beside it, for the kernel gives a handle on what is in the outer array to those
+/// with `CAP_SYS_ADMIN` alone, and a daemon does without.
+pub(super) struct ImageSlot {
+    outer: ArrayOfMaps<MapData, Inner>,
+    /// The image in force.
+    current: PathBuf,
+    /// The image that takes its place. Where both are there, a publisher died between two steps, and
+    /// whoever comes after goes on from there.
+    next: PathBuf,
+}
+
+type Inner = Array<MapData, Page>;
 
 impl ImageSlot {
     const SLOT: u32 = 0;
 
     pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
         let data = maps.get(names::IMAGE)?;
-        typed(names::IMAGE, Map::ArrayOfMaps(data)).map(Self)
+        Ok(Self {
+            outer: typed(names::IMAGE, Map::ArrayOfMaps(data))?,
+            // bpffs refuses names with dots.
+            current: maps.pin(&format!("{}-current", names::IMAGE)),
+            next: maps.pin(&format!("{}-next", names::IMAGE)),
+        })
     }
 
     /// Fills an array of its own, then stores one pointer. The kernel waits for running programs
@@ -33,25 +55,36 @@ impl ImageSlot {
         let pages = image.pages();
         let error = KernelError::map("write image to", names::IMAGE);
         let filled = || {
-            let mut inner = Array::create(pages.len() as u32, BPF_F_INNER_MAP)?;
+            let mut inner = Inner::create(pages.len() as u32, BPF_F_INNER_MAP)?;
             for (number, page) in pages.iter().enumerate() {
                 inner.set(number as u32, page, 0)?;
             }
             Ok(inner)
         };
         let inner = filled().map_err(error)?;
-        self.0
-            .set(Self::SLOT, &inner, 0)
-            .map_err(KernelError::map("publish to", names::IMAGE))
+        self.finish()?;
+        inner.pin(&self.next).map_err(|source| KernelError::Pin {
+            path: self.next.clone(),
+            source: Box::new(source),
+        })?;
+        self.finish()
+    }
+
+    /// Puts the next image in force, if there is one.
+    pub(super) fn finish(&mut self) -> Result<(), KernelError> {
+        let Some(next) = open(&self.next)? else {
+            return Ok(());
+        };
+        self.outer
+            .set(Self::SLOT, &next, 0)
+            .map_err(KernelError::map("publish to", names::IMAGE))?;
+        fs::rename(&self.next, &self.current).map_err(KernelError::io("replace", &self.current))
     }
 
     /// Bytes of the image in force.
     pub(super) fn memory(&self) -> Result<u64, KernelError> {
-        match self.0.get(&Self::SLOT, 0) {
-            Ok(inner) => Ok(u64::from(inner.len()) * PAGE_BYTES as u64),
-            Err(aya::maps::MapError::KeyNotFound) => Ok(0),
-            Err(error) => Err(KernelError::map("read", names::IMAGE)(error)),
-        }
+        let inner = self.inner()?;
+        Ok(inner.map_or(0, |inner| u64::from(inner.len()) * PAGE_BYTES as u64))
     }
 
     pub(super) fn in_force(&self) -> Result<Option<(u64, u32)>, KernelError> {
@@ -68,10 +101,8 @@ impl ImageSlot {
 
     /// Page 0 of the image in force, if it is of this version.
     fn header(&self) -> Result<Option<Box<Page>>, KernelError> {
-        let inner = match self.0.get(&Self::SLOT, 0) {
-            Ok(inner) => inner,
-            Err(aya::maps::MapError::KeyNotFound) => return Ok(None),
-            Err(error) => return Err(KernelError::map("read", names::IMAGE)(error)),
+        let Some(inner) = self.inner()? else {
+            return Ok(None);
         };
         let header = inner
             .get(&0, 0)
@@ -79,4 +110,19 @@ impl ImageSlot {
         let same = header.word(ImageHeader::VERSION) == ABI_VERSION;
         Ok(same.then(|| Box::new(header)))
     }
+
+    fn inner(&self) -> Result<Option<Inner>, KernelError> {
+        match open(&self.next)? {
+            None => open(&self.current),
+            next => Ok(next),
+        }
+    }
+}
+
+fn open(pin: &Path) -> Result<Option<Inner>, KernelError> {
+    if !pin.exists() {
+        return Ok(None);
+    }
+    let data = MapData::from_pin(pin).map_err(KernelError::map("open", names::IMAGE))?;
+    typed(names::IMAGE, Map::Array(data)).map(Some)
 }

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     diagnostic::Diagnostics,
-    source::{self, Entry, Node, Source, Value},
+    source::{self, Node, Source},
 };
 
 /// A policy file, as its author named it.
@@ -50,6 +50,20 @@ pub struct Document {
     pub line: u32,
     /// Its text, without the separators around it.
     pub text: String,
+}
+
+impl DocumentId {
+    /// What a document calls itself, if it does.
+    pub(super) fn of(document: &Node) -> Option<Self> {
+        Some(Self {
+            kind: document.field("kind")?.scalar()?.to_owned(),
+            name: document
+                .field("metadata")?
+                .field("name")?
+                .scalar()?
+                .to_owned(),
+        })
+    }
 }
 
 impl Bundle {
@@ -161,26 +175,7 @@ fn chunks(text: &str) -> Vec<Range<usize>> {
 fn identify(text: &str) -> Option<DocumentId> {
     let source = Source::new(Path::new(""), text.to_owned());
     let documents = source::parse(&source, &mut Diagnostics::default());
-    let document = documents.first()?;
-    Some(DocumentId {
-        kind: scalar(field(document, "kind")?)?,
-        name: scalar(field(field(document, "metadata")?, "name")?)?,
-    })
-}
-
-fn field<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    let Value::Mapping(entries) = &node.value else {
-        return None;
-    };
-    let named = |entry: &&Entry| entry.key == name;
-    entries.iter().find(named).map(|entry| &entry.value)
-}
-
-fn scalar(node: &Node) -> Option<String> {
-    match &node.value {
-        Value::Scalar { text, .. } => Some(text.clone()),
-        Value::Sequence(_) | Value::Mapping(_) | Value::Invalid => None,
-    }
+    DocumentId::of(documents.first()?)
 }
 
 fn excerpt(file: &BundleFile, range: Range<usize>) -> Document {

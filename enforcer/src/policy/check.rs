@@ -21,6 +21,7 @@ mod selector;
 mod tag;
 
 pub(super) use data_flow::data_flow;
+pub use document::API_VERSION;
 pub(super) use document::{Document, Kind, document};
 pub(super) use egress_policy::egress_policy;
 pub(super) use provider::provider;

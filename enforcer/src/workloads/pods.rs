@@ -24,6 +24,8 @@ pub struct PodInfo {
 pub struct Pods {
     told: HashMap<PodUid, Arc<PodInfo>>,
     given_up: HashSet<PodUid>,
+    /// Those that the cluster itself told of.
+    of_cluster: HashSet<PodUid>,
 }
 
 impl Pods {
@@ -56,7 +58,9 @@ impl Pods {
             .map(|(uid, info)| (uid, Arc::new(info)))
             .collect();
         for (uid, info) in &self.told {
-            if with_cgroup.contains(uid) {
+            if self.of_cluster.contains(uid) {
+                fresh.insert(*uid, Arc::clone(info));
+            } else if with_cgroup.contains(uid) {
                 fresh.entry(*uid).or_insert_with(|| Arc::clone(info));
             }
         }
@@ -64,6 +68,19 @@ impl Pods {
             .retain(|uid| with_cgroup.contains(uid) && !fresh.contains_key(uid));
         let changed = fresh != self.told;
         self.told = fresh;
+        changed
+    }
+
+    /// As [`learn`](Self::learn), from the cluster: no other source is believed of these pods any more.
+    pub fn learn_of_cluster(
+        &mut self,
+        listed: Vec<(PodUid, PodInfo)>,
+        with_cgroup: &HashSet<PodUid>,
+    ) -> bool {
+        self.of_cluster.clear();
+        let uids: HashSet<PodUid> = listed.iter().map(|(uid, _)| *uid).collect();
+        let changed = self.learn(listed, with_cgroup);
+        self.of_cluster = uids;
         changed
     }
 }
@@ -87,6 +104,26 @@ mod tests {
         assert!(pods.learn([], &HashSet::from([uid("1")])));
         assert_eq!(pods.get(uid("1")).map(|it| &*it.name), Some("one"));
         assert_eq!(pods.get(uid("2")), None);
+    }
+
+    #[test]
+    fn the_cluster_is_believed_before_the_runtime() {
+        let uid = PodUid::parse(&"1".repeat(32)).expect("a uid");
+        let info = |label: &str| PodInfo {
+            namespace: "llm".into(),
+            name: "one".into(),
+            labels: BTreeMap::from([("app".to_owned(), label.to_owned())]),
+        };
+        let label = |pods: &Pods| pods.get(uid).map(|it| it.labels["app"].clone());
+        let mut pods = Pods::default();
+        assert!(pods.learn([(uid, info("old"))], &HashSet::new()));
+        assert!(pods.learn_of_cluster(vec![(uid, info("new"))], &HashSet::new()));
+        assert!(!pods.learn([(uid, info("old"))], &HashSet::new()));
+        assert_eq!(label(&pods).as_deref(), Some("new"));
+        // It went from the cluster, and its cgroup is still there.
+        assert!(!pods.learn_of_cluster(vec![], &HashSet::from([uid])));
+        assert!(pods.learn([], &HashSet::new()));
+        assert_eq!(label(&pods), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! `ENFORCER_BLESS=1 cargo test` writes the goldens anew; look at the difference before committing.
 
+mod crds;
 mod declared;
 mod examples;
 mod files;

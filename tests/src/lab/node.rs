@@ -1,6 +1,7 @@
 //! Runs `enforcer run` over a cgroup of its own.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -31,6 +32,7 @@ pub struct Node {
     pub events: EventFile,
     directory: TempDir,
     arguments: Vec<String>,
+    environment: Vec<(String, OsString)>,
 }
 
 impl Node {
@@ -49,6 +51,7 @@ impl Node {
             events: EventFile::at(directory.path().join("events.ndjson")),
             directory,
             arguments: vec![],
+            environment: vec![],
         })
     }
 
@@ -104,6 +107,11 @@ impl Node {
         self.arguments.extend(arguments.map(str::to_owned));
     }
 
+    /// Sets a variable of its environment.
+    pub fn environment(&mut self, name: &str, value: impl Into<OsString>) {
+        self.environment.push((name.to_owned(), value.into()));
+    }
+
     /// Writes a policy `name` into a file beside those of the directory, to be pushed: what
     /// [`Node::policy`] says, by another name.
     ///
@@ -133,6 +141,7 @@ impl Node {
         command.arg("--cgroup-root").arg(self.root.path());
         let sink = format!("file:{}", self.events.path().display());
         command.arg("--events").arg(sink).args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
 

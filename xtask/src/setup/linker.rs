@@ -110,7 +110,7 @@ fn install(llvm: u32) -> Result<PathBuf> {
 fn llvm_development_files(llvm: u32) -> Result<String> {
     let file = |name: &str, path: String| Package {
         name: Cow::Owned(name.to_owned()),
-        brings: Brings::File(path),
+        brings: Brings::File(path.into()),
         why: "bpf-linker is built with them",
     };
     let bin = format!("/usr/lib/llvm-{llvm}/bin");

@@ -21,7 +21,7 @@ pub(super) enum Brings {
     /// An executable in `PATH`.
     Command(&'static str),
     /// A file.
-    File(String),
+    File(Cow<'static, str>),
 }
 
 /// What the tests run.
@@ -55,6 +55,45 @@ pub(super) const FOR_TESTS: &[Package] = &[
         name: Cow::Borrowed("prometheus"),
         brings: Brings::Command("promtool"),
         why: "tests have promtool read the metrics",
+    },
+    Package {
+        name: Cow::Borrowed("valgrind"),
+        brings: Brings::Command("valgrind"),
+        why: "callgrind counts the instructions of each stage",
+    },
+    Package {
+        name: Cow::Borrowed("containerd"),
+        brings: Brings::Command("containerd"),
+        why: "tests run pods",
+    },
+    Package {
+        name: Cow::Borrowed("runc"),
+        brings: Brings::Command("runc"),
+        why: "tests run pods",
+    },
+    Package {
+        name: Cow::Borrowed("containernetworking-plugins"),
+        brings: Brings::File(Cow::Borrowed("/usr/lib/cni/ptp")),
+        why: "tests run pods",
+    },
+    Package {
+        name: Cow::Borrowed("busybox-static"),
+        brings: Brings::Command("busybox"),
+        why: "tests run pods",
+    },
+];
+
+/// What builds the container image.
+pub(super) const FOR_IMAGE: &[Package] = &[
+    Package {
+        name: Cow::Borrowed("buildah"),
+        brings: Brings::Command("buildah"),
+        why: "it makes the container image",
+    },
+    Package {
+        name: Cow::Borrowed("musl-tools"),
+        brings: Brings::Command("musl-gcc"),
+        why: "the binary in the image needs no libraries",
     },
 ];
 
@@ -120,6 +159,6 @@ pub(super) fn ensure(packages: &[Package]) -> Result<()> {
 fn is_there(package: &Package) -> bool {
     match &package.brings {
         Brings::Command(name) => cmd::find(name).is_some(),
-        Brings::File(path) => Path::new(path).exists(),
+        Brings::File(path) => Path::new(path.as_ref()).exists(),
     }
 }

@@ -1,8 +1,11 @@
-//! Syslog servers that the sinks are tested against. Debian lets only one be installed at a time, so
-//! both are unpacked beside each other, and nothing of the machine's own changes. liblognorm comes with
-//! them: it reads lines of CEF.
+//! Servers that the sinks are tested against, below `target/receivers`: nothing of the machine's own
+//! changes. Debian lets only one syslog server be installed at a time, so both are unpacked beside each
+//! other. liblognorm comes with them: it reads lines of CEF.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,8 +33,10 @@ const PROGRAMS: [&str; 3] = [
     "usr/sbin/syslog-ng",
     "usr/bin/lognormalizer",
 ];
+/// A collector of OpenTelemetry that comes as a Python package (Apache-2.0).
+const ROTEL: &str = "rotel==0.0.1a15";
 
-/// Unpacks the servers below `target/receivers`, unless they are there.
+/// Puts the servers there, unless they are.
 ///
 /// # Errors
 /// This is no Debian, or a package cannot be fetched or unpacked.
@@ -39,6 +44,38 @@ pub(super) fn ensure() -> Result<()> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| cmd::root().join("target"), PathBuf::from);
     let directory = target.join("receivers");
+    syslog(&directory)?;
+    collector(&directory)
+}
+
+fn collector(directory: &Path) -> Result<()> {
+    let target = directory.join("rotel");
+    if target.join("rotel/rotel-agent").exists() {
+        return Ok(());
+    }
+    cmd::say(
+        &format!("pip install {ROTEL}"),
+        "sinks are tested against it",
+    );
+    // Debian's own Python has no pip, but its environments do.
+    let environment = directory.join("pip");
+    cmd::run(
+        cmd::at_root("python3")
+            .args(["-m", "venv"])
+            .arg(&environment),
+    )?;
+    let mut install = cmd::at_root(environment.join("bin/pip"));
+    install.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]);
+    cmd::run(install.arg("--target").arg(&target).arg(ROTEL))?;
+    Ok(fs::remove_dir_all(&environment)?)
+}
+
+fn syslog(directory: &Path) -> Result<()> {
     if PROGRAMS
         .iter()
         .all(|program| directory.join(program).exists())
@@ -72,7 +109,7 @@ pub(super) fn ensure() -> Result<()> {
             cmd::at_root("dpkg")
                 .arg("--extract")
                 .arg(&package)
-                .arg(&directory),
+                .arg(directory),
         )?;
     }
     fs::remove_dir_all(&packages)?;

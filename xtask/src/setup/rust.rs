@@ -33,6 +33,25 @@ pub(super) fn ensure() -> Result<()> {
     Ok(())
 }
 
+/// Adds the standard library for binaries without shared libraries.
+///
+/// # Errors
+/// There is no rustup to add it with, or it fails.
+pub(super) fn ensure_static_target() -> Result<()> {
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let mut rustc = cmd::at_root("rustc");
+    let sysroot = PathBuf::from(cmd::read(rustc.args(["--print", "sysroot"]))?.trim());
+    if sysroot.join("lib/rustlib").join(&target).exists() {
+        return Ok(());
+    }
+    let why = "the binary in the image needs no libraries";
+    if cmd::find("rustup").is_none() {
+        bail!("install the standard library of Rust for {target} ({why})");
+    }
+    cmd::say(&format!("rustup target add {target}"), why);
+    cmd::run(cmd::at_root("rustup").args(["target", "add", &target]))
+}
+
 fn add(component: &str, why: &str, sysroot: &Path) -> Result<()> {
     if cmd::find("rustup").is_none() {
         bail!(

@@ -14,6 +14,11 @@ fn nodes_survive_packing() {
             offset: u16::MAX,
             steps: 16,
         },
+        Node::Short {
+            page: 3,
+            offset: 65_504,
+            steps: 5,
+        },
         Node::Inner {
             page: 1,
             offset: 256,

@@ -14,6 +14,8 @@ use hyper::Method;
 use serde::Serialize;
 
 use self::print::{print_entries, print_history, print_pushed};
+#[cfg(feature = "cluster")]
+use super::cluster::{self, ClusterArgs};
 use super::{color, rendered};
 use crate::{
     control::{
@@ -46,6 +48,9 @@ pub(super) struct PushArgs {
     /// Return only when it has been seen that every workload is under the new policies
     #[arg(long)]
     wait: bool,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -105,6 +110,16 @@ pub(super) struct RollbackArgs {
 }
 
 pub(super) fn push(args: &PushArgs, instance: &str) -> anyhow::Result<ExitCode> {
+    #[cfg(feature = "cluster")]
+    if args.cluster.cluster {
+        let push = cluster::Push {
+            paths: &args.paths,
+            dry_run: args.dry_run,
+            wait: args.wait,
+            json: args.json,
+        };
+        return cluster::push(&push, &args.cluster);
+    }
     let request = request(&args.paths, args.prune, args.dry_run)?;
     let pushed: Pushed = send(&control::socket_path(instance), "/v1/policies", &request)?;
     if args.wait && !args.dry_run {

@@ -48,6 +48,12 @@ impl Node {
         self.scope.pods.learn(listed, &self.pods.all)
     }
 
+    /// Takes the pods that the cluster lists on this node; whether that changes anything. It knows
+    /// them better than the container runtime, whose labels are those of the pod's creation.
+    pub fn learn_pods_of_cluster(&mut self, listed: Vec<(PodUid, PodInfo)>) -> bool {
+        self.scope.pods.learn_of_cluster(listed, &self.pods.all)
+    }
+
     /// Whether a pod waits for somebody to tell of it.
     #[must_use]
     pub fn awaits_pods(&self) -> bool {

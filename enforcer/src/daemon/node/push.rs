@@ -108,7 +108,7 @@ impl Node {
             dry_run,
             color,
         } = wish;
-        let loaded = policy::load_with(&self.settings.policies, &bundle)
+        let loaded = policy::load_with(&self.settings.policies, &self.cluster.beside(&bundle))
             .map_err(|findings| refusal(&findings, color))?;
         let geo = self.geo().map_err(problem)?;
         let documents = changes(self.revisions.bundle(), &bundle);
@@ -149,7 +149,7 @@ impl Node {
     }
 
     /// The databases in use, or those of the settings where none could be used yet.
-    fn geo(&self) -> anyhow::Result<Arc<GeoSet>> {
+    pub(super) fn geo(&self) -> anyhow::Result<Arc<GeoSet>> {
         match &self.loaded {
             Some(loaded) => Ok(Arc::clone(&loaded.geo)),
             None => Ok(Arc::new(open_geo(&self.settings)?)),
@@ -194,7 +194,7 @@ impl Node {
         let policy = self.policies().iter().find(named).with_context(|| {
             format!("no policy `{name}` is in force: `enforcer policy list` names those that are")
         })?;
-        let mut documents = self.revisions.bundle().documents();
+        let mut documents = self.cluster.beside(self.revisions.bundle()).documents();
         let document = match documents.remove(&id(name)) {
             Some(document) => document,
             None => {

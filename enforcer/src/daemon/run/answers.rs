@@ -23,11 +23,10 @@ impl Daemon {
         // A caller that hung up does not want its answer.
         match request {
             Request::Status(reply) => {
-                drop(reply.send(status::of_daemon(
-                    &mut self.node,
-                    &self.reporter,
-                    &self.instance,
-                )));
+                let mut status = status::of_daemon(&mut self.node, &self.reporter, &self.instance);
+                let cluster = self.cluster.as_ref();
+                status.cluster = cluster.map(|it| it.status(self.node.cluster()));
+                drop(reply.send(status));
             }
             Request::Flows(reply) => {
                 // What passed since the last sweep belongs to the answer.
@@ -50,7 +49,10 @@ impl Daemon {
                 let answer = of_workload(&self.node, &request);
                 drop(reply.send(answer.map_err(problem)));
             }
-            Request::Policies(call) => self.answer_policies(call),
+            Request::Policies(call) => {
+                self.answer_policies(call);
+                self.follow_refused();
+            }
             Request::Isolation(call) => self.answer_isolation(call),
             Request::Detach(reply) => {
                 let answer = self.detach();

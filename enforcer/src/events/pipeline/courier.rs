@@ -97,12 +97,8 @@ impl Courier {
         self.shared.failed(error);
         self.unsettled.clear();
         self.next = self.queue.first();
-        let pause = error
-            .after()
-            .map_or(self.pause, |asked| asked.clamp(self.pause, LONGEST_PAUSE));
+        let jittered = pause(self.pause, error.after(), fastrand::f64());
         self.pause = (self.pause * 2).min(LAST_PAUSE);
-        // Many nodes that lost one receiver must not come back as one.
-        let jittered = pause.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
         self.queue.pause(jittered)
     }
 
@@ -174,5 +170,36 @@ impl Courier {
             self.unsettled.pop_front();
         }
         Ok(())
+    }
+}
+
+/// How long to wait before the next attempt. `chance` is from 0 to 1: many nodes that lost one receiver
+/// must not come back as one, and none before it `asked` to be tried again.
+fn pause(usual: Duration, asked: Option<Duration>, chance: f64) -> Duration {
+    match asked {
+        None => usual.mul_f64(chance.mul_add(0.5, 0.5)),
+        Some(asked) => asked
+            .clamp(usual, LONGEST_PAUSE)
+            .mul_f64(chance.mul_add(0.5, 1.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, FIRST_PAUSE, LAST_PAUSE, LONGEST_PAUSE, pause};
+
+    #[test]
+    fn a_receiver_is_not_tried_before_it_asked_to_be() {
+        for chance in [0.0, 0.3, 1.0] {
+            for usual in [FIRST_PAUSE, LAST_PAUSE] {
+                let asked = Duration::from_secs(60);
+                let waits = pause(usual, Some(asked), chance);
+                assert!(waits >= asked && waits <= asked * 3 / 2, "{waits:?}");
+                let never = pause(usual, Some(Duration::MAX), chance);
+                assert!(never <= LONGEST_PAUSE * 3 / 2, "{never:?}");
+                let unasked = pause(usual, None, chance);
+                assert!(unasked >= usual / 2 && unasked <= usual, "{unasked:?}");
+            }
+        }
     }
 }

@@ -339,11 +339,8 @@ impl Store for Spool {
             .iter()
             .map(|segment| segment.counts.iter().sum::<u64>())
             .sum();
-        let front = self.segments.front().map_or(0, |oldest| {
-            let first = oldest.first.0;
-            let passed = self.first.0.saturating_sub(first);
-            passed.min(oldest.counts.iter().sum())
-        });
+        let front = self.segments.front();
+        let front = front.map_or(0, |oldest| oldest.count_before(self.first));
         Level {
             records: stored - front,
             bytes: self.on_disk(),

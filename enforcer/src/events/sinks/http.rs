@@ -13,10 +13,8 @@ use ureq::{
     tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider},
 };
 
-use super::{
-    SinkError,
-    tls::{TlsOptions, provider},
-};
+use super::{SinkError, tls::TlsOptions};
+use crate::crypto::provider;
 
 /// How long connecting, TLS included, may take.
 const CONNECT: Duration = Duration::from_secs(10);

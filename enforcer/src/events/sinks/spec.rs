@@ -1,8 +1,9 @@
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 
 use super::{
-    FileOptions, Filter, LineSink, OtlpSink, Sink, SinkError, SplunkHecSink, SyslogSink,
-    WebhookSink, http::HttpOptions, splunk_hec::HecOptions, syslog::Transport,
+    FileOptions, Filter, JournaldSink, LineSink, OtlpSink, Sink, SinkError, SplunkHecSink,
+    SyslogSink, WebhookSink, http::HttpOptions, journald, splunk_hec::HecOptions,
+    syslog::Transport,
 };
 use crate::events::{encode::Format, record::Observer};
 
@@ -30,6 +31,7 @@ pub struct SinkSpec {
 enum Kind {
     Stdout,
     File(PathBuf, FileOptions),
+    Journald(PathBuf),
     Syslog {
         transport: Transport,
         facility: u8,
@@ -64,7 +66,7 @@ pub enum SinkSpecError {
     /// A kind that does not exist, or a file that must be told apart from one.
     #[error(
         "event sink `{0}` is not known: write `-`, `file:PATH`, `syslog+tls://HOST:6514`, \
-         `syslog+tcp://`, `syslog+udp://`, `syslog+unix:PATH`, `splunk-hec+https://HOST:8088`, \
+         `syslog+tcp://`, `syslog+udp://`, `syslog+unix:PATH`, `journald`, `splunk-hec+https://HOST:8088`, \
          `otlp+https://HOST:4318` or `webhook+https://HOST/PATH`; or `file:{0}` if a file is meant"
     )]
     Unknown(String),
@@ -111,9 +113,13 @@ impl FromStr for SinkSpec {
 
 /// What stands before the colon, if that is no part of a path.
 fn scheme(text: &str) -> Option<&str> {
-    match text.split_once(':') {
+    // What options hold is theirs.
+    let target = text.split('?').next().unwrap_or_default();
+    match target.split_once(':') {
         Some((scheme, _)) if !scheme.contains(['/', '.']) => Some(scheme),
-        _ => (text == "stdout" || text.starts_with("stdout?")).then_some("stdout"),
+        _ => ["stdout", "journald"]
+            .into_iter()
+            .find(|known| *known == target),
     }
 }
 
@@ -133,13 +139,14 @@ impl SinkSpec {
             name: match &kind {
                 Kind::Stdout => "stdout".to_owned(),
                 Kind::File(path, _) => path.display().to_string(),
-                Kind::Syslog { .. }
+                Kind::Journald(_)
+                | Kind::Syslog { .. }
                 | Kind::SplunkHec { .. }
                 | Kind::Otlp { .. }
                 | Kind::Webhook { .. } => target.to_owned(),
             },
             format: match format {
-                Format::Otlp => Format::Otlp,
+                own @ (Format::Otlp | Format::Journal) => own,
                 Format::Ecs | Format::Ocsf | Format::Cef => options.format(format)?,
             },
             filter: options.filter()?,
@@ -201,6 +208,7 @@ impl SinkSpec {
         Ok(match &self.kind {
             Kind::Stdout => Box::new(LineSink::stdout()?),
             Kind::File(path, options) => Box::new(LineSink::file(path, *options)?),
+            Kind::Journald(path) => Box::new(JournaldSink::new(path)),
             Kind::Syslog {
                 transport,
                 facility,
@@ -260,6 +268,8 @@ fn kind(target: &str, options: &mut Options) -> Result<(Kind, bool, Format), Sin
             let kind = Kind::File(rest.into(), options.file()?);
             return Ok((kind, false, Format::Ecs));
         }
+        "journald" if rest.is_empty() => Kind::Journald(journald::SOCKET.into()),
+        "journald" => Kind::Journald(rest.into()),
         "syslog+unix" if rest.is_empty() => return Err(SinkSpecError::NoPath),
         "syslog+unix" => syslog(Transport::Unix(rest.into()), options)?,
         "syslog+udp" => syslog(Transport::Udp(address()?), options)?,
@@ -284,6 +294,7 @@ fn kind(target: &str, options: &mut Options) -> Result<(Kind, bool, Format), Sin
     let format = match &kind {
         Kind::Syslog { .. } => Format::Cef,
         Kind::Otlp { .. } => Format::Otlp,
+        Kind::Journald(_) => Format::Journal,
         Kind::Stdout | Kind::File(..) | Kind::SplunkHec { .. } | Kind::Webhook { .. } => {
             Format::Ecs
         }

@@ -20,6 +20,7 @@ use crate::events::{
 mod stream;
 
 use stream::Stream;
+pub(super) use stream::unix as connect_unix;
 
 /// How messages travel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ fn host(name: &str) -> String {
 }
 
 /// RFC 5424 section 6.2.1.
-fn severity(severity: Severity) -> u8 {
+pub(super) fn severity(severity: Severity) -> u8 {
     match severity {
         Severity::Informational => 6,
         Severity::Low => 5,
@@ -183,7 +184,7 @@ impl Sink for SyslogSink {
                     frames.extend_from_slice(&message);
                 }
                 let outcome = match &mut self.way {
-                    Way::Stream(stream) => stream.send(&frames, batch.last()),
+                    Way::Stream(stream) => stream.send(&frames),
                     Way::Udp(..) | Way::Unix(..) => Ok(()),
                 };
                 self.buffer = frames;

@@ -7,11 +7,11 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
 use super::SinkError;
+use crate::crypto::provider;
 
 /// Whom to trust and who to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,15 +28,6 @@ pub struct TlsOptions {
 pub(super) struct Identity {
     pub(super) roots: Vec<CertificateDer<'static>>,
     pub(super) own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
-}
-
-/// Does the cryptography: aws-lc-rs in its FIPS 140-3 module with the feature `fips`, else ring.
-pub(super) fn provider() -> Arc<CryptoProvider> {
-    #[cfg(feature = "fips")]
-    let provider = rustls::crypto::default_fips_provider();
-    #[cfg(not(feature = "fips"))]
-    let provider = rustls::crypto::ring::default_provider();
-    Arc::new(provider)
 }
 
 impl TlsOptions {
@@ -99,5 +90,17 @@ fn unusable(path: &Path, error: &rustls::pki_types::pem::Error) -> SinkError {
     SinkError::Credential {
         path: path.to_owned(),
         problem: error.to_string(),
+    }
+}
+
+#[cfg(all(test, feature = "fips"))]
+mod tests {
+    use super::{TlsOptions, provider};
+
+    #[test]
+    fn the_validated_module_does_the_cryptography() {
+        assert!(provider().fips());
+        let config = TlsOptions::default().client().expect("the system's roots");
+        assert!(config.fips());
     }
 }

@@ -8,7 +8,8 @@ use crate::policy::{
     source::{Node, Source, Span},
 };
 
-const API_VERSION: &str = "enforcer.dev/v1alpha1";
+/// `apiVersion` of every document.
+pub const API_VERSION: &str = "enforcer.dev/v1alpha1";
 
 /// Kinds that this version reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

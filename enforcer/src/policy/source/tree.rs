@@ -50,6 +50,23 @@ impl Node {
             Value::Sequence(_) | Value::Mapping(_) | Value::Invalid => false,
         }
     }
+
+    /// A field of a mapping.
+    pub(in crate::policy) fn field(&self, name: &str) -> Option<&Self> {
+        let Value::Mapping(entries) = &self.value else {
+            return None;
+        };
+        let named = |entry: &&Entry| entry.key == name;
+        entries.iter().find(named).map(|entry| &entry.value)
+    }
+
+    /// The text of a scalar.
+    pub(in crate::policy) fn scalar(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            Value::Sequence(_) | Value::Mapping(_) | Value::Invalid => None,
+        }
+    }
 }
 
 /// The documents of a file, empty ones left out. After a syntax error, those before it.

@@ -116,6 +116,26 @@ impl Segment {
         Ok(bytes)
     }
 
+    /// How many records are before `place`.
+    pub(super) fn count_before(&self, place: Place) -> u64 {
+        let all: u64 = self.counts.iter().sum();
+        let passed = place.0.saturating_sub(self.first.0).min(all);
+        let places = self
+            .last
+            .map_or(0, |last| last.next().0.saturating_sub(self.first.0));
+        if places == all {
+            return passed;
+        }
+        // Some were dropped, and only the file knows which.
+        match self.read(0, usize::MAX) {
+            Ok(bytes) => {
+                let (whole, _) = records(&bytes);
+                whole.items().take_while(|item| item.place < place).count() as u64
+            }
+            Err(_) => passed,
+        }
+    }
+
     /// Drops the records of a severity; says how many.
     pub(super) fn drop_all(&mut self, severity: Severity) -> io::Result<u64> {
         let before = self.counts[severity as usize];

@@ -146,6 +146,31 @@ fn a_torn_end_is_cut_off_and_counted() {
     assert!(directory.path().join("quarantine").is_dir());
 }
 
+#[test]
+fn what_waits_is_counted_also_where_some_were_crowded_out() {
+    let directory = tempfile::tempdir().expect("directory");
+    let mut spool = open(directory.path());
+    let mut number = 0;
+    while spool.level().crowded_out == [0; 4] {
+        let mut records = Vec::new();
+        for _ in 0..50 {
+            records.push((number + 1, Severity::Informational));
+            records.push((number + 2, Severity::High));
+            number += 2;
+        }
+        spool.append(batch(&records));
+    }
+    let begun = spool.read(spool.first(), 5000);
+    let delivered = begun.last().expect("records");
+    assert!(
+        delivered.0 > begun.len() as u64,
+        "some are missing between them"
+    );
+    spool.release(delivered);
+    let waiting = spool.level().records;
+    assert_eq!(waiting, rest(&mut spool).len() as u64);
+}
+
 proptest! {
     #[test]
     fn damage_costs_what_it_touches_and_no_more(

@@ -17,6 +17,18 @@ fn local_sinks() {
     for text in ["-", "stdout", "stdout?format=ocsf", "-?format=cef"] {
         assert_eq!(spec(text).kind, Kind::Stdout, "{text}");
     }
+    assert_eq!(spec("stdout?workload=a:b").kind, Kind::Stdout);
+    let sockets = [
+        ("journald", "/run/systemd/journal/socket"),
+        ("journald:/run/own/socket", "/run/own/socket"),
+        ("journald?verdict=deny", "/run/systemd/journal/socket"),
+    ];
+    for (text, path) in sockets {
+        let spec = spec(text);
+        assert_eq!(spec.kind, Kind::Journald(path.into()), "{text}");
+        assert_eq!(spec.format(), Format::Journal);
+        assert!(spec.spool_bytes().is_some(), "{text}");
+    }
     let files = [
         ("file:events", "events"),
         ("file:/var/log/a:b", "/var/log/a:b"),

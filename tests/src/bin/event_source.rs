@@ -1,7 +1,7 @@
 //! Refusals that nobody made, sent to sinks as the daemon sends its own. Tests stop and kill it.
 //!
-//! `event_source STATE COUNT SINK...` goes on with the numbers that `STATE` knows until `COUNT` records
-//! have been sent, waits until nothing waits, and prints how each sink does.
+//! `event-source STATE COUNT SINK...` goes on with the numbers that `STATE` knows until `COUNT` records
+//! have been sent, waits until nothing waits, and prints a line of JSON for each sink.
 
 use std::{
     net::Ipv4Addr,
@@ -20,11 +20,12 @@ use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Event, FlowKey, Hook, Port, Proto, RuleId},
     verdict::{Reason, Verdict},
 };
+use serde_json::json;
 
 /// Records that are handed over at once.
 const BATCH: u64 = 200;
 /// How long the sinks may take in the end.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 struct Known(Arc<RuleInfo>);
 
@@ -112,8 +113,21 @@ fn main() -> anyhow::Result<()> {
         thread::sleep(Duration::from_millis(20));
     }
     for sink in pipeline.status() {
-        println!("{sink:?}");
-        ensure!(sink.waiting == 0, "{} still wait", sink.waiting);
+        let report = json!({
+            "sink": sink.sink,
+            "delivered": sink.delivered,
+            "lost": sink.lost,
+            "refused": sink.refused,
+            "damaged": sink.damaged,
+            "failures": sink.failures.iter().sum::<u64>(),
+        });
+        println!("{report}");
+        ensure!(
+            sink.waiting == 0,
+            "{} still wait: {:?}",
+            sink.waiting,
+            sink.error
+        );
     }
     Ok(())
 }

@@ -1,0 +1,121 @@
+//! Documents of a cluster, brought into force as they change.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::Node;
+use crate::{
+    daemon::{
+        cluster_set::{ClusterDocument, ClusterSet, Settled},
+        reporter::Reporter,
+        trial::{Trial, Tried},
+    },
+    events::DaemonEvent,
+    policy::{self, Color, PolicyName},
+};
+
+impl Node {
+    /// Puts what the cluster stores into force, as far as it loads with the policies of this host.
+    /// [`ClusterSet::refused`] then says what is not.
+    pub fn follow(&mut self, wanted: &[ClusterDocument], reporter: &mut Reporter) {
+        let paths = &self.settings.policies;
+        let settled = self
+            .cluster
+            .settle(wanted, self.revisions.bundle(), |bundle| {
+                policy::load_with(paths, bundle)
+            });
+        let refused = match settled {
+            Ok(mut settled) => {
+                let refused = std::mem::take(&mut settled.refused);
+                match self.advance(settled, reporter) {
+                    Ok(()) => refused,
+                    Err(error) => self.all_that_differ(wanted, &format!("{error:#}")),
+                }
+            }
+            Err(findings) => self.all_that_differ(wanted, &findings.render(Color::Never)),
+        };
+        let diagnostics: Vec<String> = refused.values().cloned().collect();
+        if self.cluster.refuse(refused) {
+            reporter.tell(DaemonEvent::PoliciesRejected {
+                generation: self.generation,
+                diagnostics,
+            });
+        }
+    }
+
+    fn advance(&mut self, settled: Settled, reporter: &mut Reporter) -> anyhow::Result<()> {
+        let Settled {
+            documents, loaded, ..
+        } = settled;
+        let files = |documents: &[ClusterDocument]| -> Vec<_> {
+            documents.iter().map(|it| it.file.clone()).collect()
+        };
+        let same_files = files(&documents) == files(self.cluster.documents());
+        if same_files && self.loaded.is_some() && self.last_error.is_none() {
+            if documents != self.cluster.documents() {
+                self.cluster.write(&documents)?;
+                self.cluster.advance(documents);
+            }
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let prepared = self.prepare(loaded.policies, self.geo()?)?;
+        self.cluster.write(&documents)?;
+        let assigned = match self.publish(prepared, Some(&mut *reporter)) {
+            Ok(assigned) => assigned,
+            Err(error) => {
+                self.cluster.write(self.cluster.documents())?;
+                return Err(error);
+            }
+        };
+        self.cluster.advance(documents);
+        self.last_error = None;
+        self.place(assigned)?;
+        self.apply_time = Some(begun.elapsed());
+        self.introduce(reporter.known());
+        reporter.tell(self.reloaded());
+        Ok(())
+    }
+
+    /// Documents that are not in force as they are wanted, all for the same reason.
+    fn all_that_differ(&self, wanted: &[ClusterDocument], why: &str) -> BTreeMap<String, String> {
+        let in_force = |document: &&ClusterDocument| {
+            let mut documents = self.cluster.documents().iter();
+            documents.any(|it| it.file == document.file)
+        };
+        let differing = wanted.iter().filter(|document| !in_force(document));
+        differing
+            .map(|document| (document.file.path.clone(), why.to_owned()))
+            .collect()
+    }
+
+    /// What would hold without canaries, to stand beside the image in force.
+    ///
+    /// # Errors
+    /// What the other nodes enforce does not load with the policies of this host.
+    pub(in crate::daemon) fn trial(&self) -> anyhow::Result<Trial> {
+        let bundle = self.cluster.without_canaries(self.revisions.bundle());
+        let plain = policy::load_with(&self.settings.policies, &bundle)?.policies;
+        let names: Vec<PolicyName> = plain.iter().map(|policy| policy.name.clone()).collect();
+        let named: Vec<&str> = names.iter().map(|name| &*name.0).collect();
+        let image = self.compile(plain, self.geo()?, &self.classes)?.image;
+        let tried = self.cluster.documents().iter().filter_map(|document| {
+            let limit = document.canary.as_ref()?.limit;
+            let (_, name) = document.file.path.split_once('/')?;
+            Some(Tried::new(&document.file.path, name, limit))
+        });
+        let tried = tried.collect();
+        Ok(Trial::new(
+            self.generation,
+            image,
+            &self.classes,
+            &named,
+            tried,
+        ))
+    }
+
+    /// The documents of the cluster that are in force here.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterSet {
+        &self.cluster
+    }
+}

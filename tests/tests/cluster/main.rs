@@ -1,0 +1,5 @@
+//! Policies and pods by the API of a cluster.
+
+mod follow;
+mod lab;
+mod push;
