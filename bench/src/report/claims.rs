@@ -84,17 +84,6 @@ pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
         format!("at most {MEMORY_MIB} MiB"),
         Some((format!("{memory:.1} MiB"), memory <= MEMORY_MIB)),
     )?;
-    let mut to_file = outcome.events.iter();
-    let to_file = to_file.find(|rate| (&*rate.format, &*rate.sink) == ("ecs", "file"));
-    let to_file = to_file.map(|rate| {
-        let rate = rate.a_second_of_core.median;
-        (format!("{rate:.0}"), rate >= EVENTS)
-    });
-    row(
-        "records of refusals to a file, a second of one core",
-        format!("at least {EVENTS}"),
-        to_file,
-    )?;
     for (name, growth, few, many) in GROWTH {
         let must = "nothing measurable".to_owned();
         row(name, must, grown(outcome, growth, few, many))?;
@@ -112,6 +101,17 @@ pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
         let measured = Some((format!("{p99:.1} ms"), p99 <= most));
         row(name, format!("at most {most} ms"), measured)?;
     }
+    let mut to_file = outcome.events.iter();
+    let to_file = to_file.find(|rate| (&*rate.format, &*rate.sink) == ("ecs", "file"));
+    let to_file = to_file.map(|rate| {
+        let rate = rate.a_second_of_core.median;
+        (format!("{rate:.0}"), rate >= EVENTS)
+    });
+    row(
+        "records of refusals to a file, a second of one core",
+        format!("at least {EVENTS}"),
+        to_file,
+    )?;
     let (less, more) = others(outcome);
     list(text, "## What costs more than enforcer", &more)?;
     list(text, "## What costs less than enforcer", &less)?;

@@ -110,11 +110,11 @@ fn decide_by_policy<T: Tables>(tables: &T, class: ClassId, flow: &Flow) -> Decis
     decision
 }
 
-/// What a careless change costs: a look at a few more words.
+/// What a careless change costs: a look at a few dozen words.
 #[cfg(feature = "slow-decision")]
 #[inline(always)]
 fn waste() {
-    for word in 0..8u32 {
+    for word in 0..64u32 {
         core::hint::black_box(word);
     }
 }

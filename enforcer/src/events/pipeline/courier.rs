@@ -109,10 +109,7 @@ impl Courier {
         };
         self.note(batch, sent);
         match outcome {
-            Ok(()) => {
-                self.shared.works();
-                self.settle()
-            }
+            Ok(()) => self.settle(),
             Err(error @ SinkError::Refused { .. }) => self.sift(batch, sent, &error),
             Err(error) => {
                 // What did go out before the failure may have arrived.
@@ -163,6 +160,10 @@ impl Courier {
             match settled {
                 Settled::Through(place) if place < last => break,
                 Settled::All | Settled::Through(_) => {}
+            }
+            // What was only sent proves nothing: a server that hangs takes it too.
+            if count > 0 {
+                self.shared.works();
             }
             // Counted before it leaves the queue: a reader of both never misses a record.
             self.shared.delivered(count);

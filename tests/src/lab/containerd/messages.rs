@@ -238,7 +238,7 @@ pub struct Profile {
     pub kind: i32,
 }
 
-/// The answer to [`CreateContainer`], and what is asked of a container.
+/// The answer to `CreateContainer`, and what is asked of a container.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ContainerId {
     /// Its id.
@@ -260,7 +260,7 @@ pub(super) struct ExecSync {
     pub timeout: i64,
 }
 
-/// The answer to [`ExecSync`].
+/// The answer to `ExecSync`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Executed {
     /// What it wrote.
