@@ -16,6 +16,7 @@ use enforcer::events::{
     Aggregator, Clock, Enricher, Observer, Offenders, Pipeline, ProcFs, Record, Sequence, SinkSpec,
     encode::Format,
 };
+use enforcer_common::abi::Event;
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -132,9 +133,12 @@ fn run(format: &str, sink: &str) -> Result<Run> {
     let comm = own_name()?;
     let (started, before) = (Instant::now(), seconds(ClockId::CLOCK_PROCESS_CPUTIME_ID));
     for first in (0..EVENTS).step_by(BATCH as usize) {
-        for number in first..first + BATCH {
-            let event = source::event(number, comm);
-            let record = Record::Violation(aggregator.first(&event));
+        // As in the ring: all of a batch has happened before the first of it is read.
+        let events: Vec<Event> = (first..first + BATCH)
+            .map(|number| source::event(number, comm))
+            .collect();
+        for event in &events {
+            let record = Record::Violation(aggregator.first(event));
             pipeline.push(&record);
             if let Record::Violation(violation) = &record
                 && let Some(finding) = offenders.note(violation, pipeline.sequence())
