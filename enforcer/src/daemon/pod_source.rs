@@ -1,8 +1,11 @@
 //! Asks the container runtime for pods, one question at a time.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::sleep,
+};
 
 use crate::{
     events::DaemonEvent,
@@ -16,16 +19,20 @@ use crate::{
 /// What a runtime answers.
 pub(super) type Listed = Result<Vec<(PodUid, PodInfo)>, CriError>;
 
-/// A kubelet makes a pod's cgroup before its runtime knows of the pod: the next question follows
-/// after this, and after twice as long each time that it told nothing new.
+/// A kubelet makes a pod's cgroup before its runtime knows of the pod, and the pod is held meanwhile:
+/// the next question follows after this, and after twice as long each time that nothing new was told.
 const SOON: Duration = Duration::from_millis(5);
-const LATER: Duration = Duration::from_secs(1);
+/// The longest pause while the runtime answers.
+const LATER: Duration = Duration::from_millis(40);
+/// The longest pause while it is down.
+const DOWN: Duration = Duration::from_secs(1);
 
 /// The runtime, and the question that is on its way.
 pub(super) struct PodSource {
     runtime: Option<Runtime>,
     asking: bool,
     pause: Duration,
+    hurried: Arc<Notify>,
     answer: mpsc::Sender<Listed>,
     answers: mpsc::Receiver<Listed>,
     answered: bool,
@@ -49,6 +56,7 @@ impl PodSource {
             runtime: socket.map(Runtime::at),
             asking: false,
             pause: Duration::ZERO,
+            hurried: Arc::new(Notify::new()),
             answer,
             answers,
             answered: false,
@@ -68,8 +76,12 @@ impl PodSource {
         }
         self.asking = true;
         let (answer, pause) = (self.answer.clone(), self.pause);
+        let hurried = Arc::clone(&self.hurried);
         tokio::spawn(async move {
-            sleep(pause).await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = hurried.notified() => {}
+            }
             let listed = match found {
                 Some(runtime) => runtime.pods().await,
                 None => Err(CriError::Gone),
@@ -98,7 +110,7 @@ impl PodSource {
                     return Ok(Told { pods, news });
                 }
                 Err(error) => {
-                    self.wait_longer();
+                    self.pause = (self.pause * 2).clamp(SOON, DOWN);
                     self.ask();
                     if !std::mem::replace(&mut self.failing, true) {
                         return Err(DaemonEvent::SourceFailing {
@@ -111,9 +123,10 @@ impl PodSource {
         }
     }
 
-    /// The next question may follow at once.
+    /// The next question follows at once, the one that is waiting too.
     pub(super) fn hurry(&mut self) {
         self.pause = Duration::ZERO;
+        self.hurried.notify_waiters();
     }
 
     /// The next question waits twice as long as the last one.
