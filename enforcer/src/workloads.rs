@@ -5,6 +5,7 @@ pub mod cgroup2;
 pub mod classes;
 #[cfg(feature = "kernel")]
 pub mod cri;
+pub mod extent;
 #[cfg(feature = "kernel")]
 pub mod interfaces;
 pub mod layout;
@@ -14,5 +15,6 @@ pub mod watch;
 pub use assign::{Assignment, Scope};
 pub use cgroup2::{Cgroup2, CgroupError, CgroupPath};
 pub use classes::Classes;
+pub use extent::Extent;
 pub use pods::{PodInfo, Pods};
-pub use watch::Watch;
+pub use watch::{Changes, Watch};

@@ -7,23 +7,30 @@ use std::{
 
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::workloads::{Watch, interfaces::LinkNotices};
+use crate::workloads::{Changes, Watch, interfaces::LinkNotices};
 
 /// What collects notices of change behind a descriptor.
 pub(super) trait Notices: AsFd {
-    /// Takes what was reported so far; whether that was anything.
-    fn take(&mut self) -> io::Result<bool>;
+    /// What is reported.
+    type News;
+
+    /// Takes what was reported so far, if anything was.
+    fn take(&mut self) -> io::Result<Option<Self::News>>;
 }
 
 impl Notices for Watch {
-    fn take(&mut self) -> io::Result<bool> {
+    type News = Changes;
+
+    fn take(&mut self) -> io::Result<Option<Changes>> {
         Watch::take(self)
     }
 }
 
 impl Notices for LinkNotices {
-    fn take(&mut self) -> io::Result<bool> {
-        LinkNotices::take(self)
+    type News = ();
+
+    fn take(&mut self) -> io::Result<Option<()>> {
+        Ok(LinkNotices::take(self)?.then_some(()))
     }
 }
 
@@ -42,13 +49,13 @@ impl<N: Notices> Bell<N> {
     }
 
     /// Waits until something changed.
-    pub(super) async fn rung(&mut self) -> io::Result<()> {
+    pub(super) async fn rung(&mut self) -> io::Result<N::News> {
         loop {
             let mut ready = self.readiness.readable().await?;
-            let anything = self.notices.take()?;
+            let news = self.notices.take()?;
             ready.clear_ready();
-            if anything {
-                return Ok(());
+            if let Some(news) = news {
+                return Ok(news);
             }
         }
     }

@@ -20,6 +20,8 @@ use crate::{
 /// How many images back a rule number still has a name: events of the old image arrive after the
 /// new one is in force.
 const REMEMBERED_IMAGES: usize = 8;
+/// How many cgroups that are gone still have a name.
+const REMEMBERED_WORKLOADS: usize = 256;
 
 /// Answers events' questions from memory.
 #[derive(Default)]
@@ -31,11 +33,17 @@ pub struct Known {
     workloads: HashMap<CgroupId, Arc<WorkloadInfo>>,
     paths: HashMap<CgroupId, Arc<str>>,
     cgroups: HashMap<Arc<str>, CgroupId>,
+    /// Known workloads that are gone, oldest first.
+    gone: VecDeque<CgroupId>,
 }
 
 impl Known {
     /// Names the rules of an image.
     pub fn learn_image(&mut self, image: &Image) {
+        let newest = self.images.front().map(|(number, _)| *number);
+        if newest == Some(image.generation()) {
+            return;
+        }
         let rules = image
             .rules()
             .map(|(id, rule)| (id, Arc::new(rule_info(rule))))
@@ -46,6 +54,9 @@ impl Known {
 
     /// Uses these databases from now on.
     pub fn learn_geo(&mut self, geo: Arc<GeoSet>) {
+        if self.geo.as_ref().is_some_and(|it| Arc::ptr_eq(it, &geo)) {
+            return;
+        }
         let reference = |database: &crate::geo::Database| {
             Arc::new(DatabaseRef {
                 name: database.info.name.as_str().into(),
@@ -58,14 +69,27 @@ impl Known {
 
     /// Names a workload and the path of its cgroup below the mount.
     pub fn learn_workload(&mut self, cgroup: CgroupId, path: &str, workload: WorkloadInfo) {
+        self.gone.retain(|gone| *gone != cgroup);
         self.workloads.insert(cgroup, Arc::new(workload));
         let path: Arc<str> = path.into();
         self.cgroups.insert(Arc::clone(&path), cgroup);
         self.paths.insert(cgroup, path);
     }
 
-    /// Forgets a cgroup that is gone.
-    pub fn forget_workload(&mut self, cgroup: CgroupId) {
+    /// Keeps workloads that there are, and those that went last: events of theirs still arrive.
+    pub fn keep_workloads(&mut self, exists: impl Fn(CgroupId) -> bool) {
+        let known = self.workloads.keys().copied();
+        let went = known.filter(|cgroup| !exists(*cgroup) && !self.gone.contains(cgroup));
+        let went: Vec<CgroupId> = went.collect();
+        self.gone.extend(went);
+        while self.gone.len() > REMEMBERED_WORKLOADS
+            && let Some(oldest) = self.gone.pop_front()
+        {
+            self.forget_workload(oldest);
+        }
+    }
+
+    fn forget_workload(&mut self, cgroup: CgroupId) {
         self.workloads.remove(&cgroup);
         if let Some(path) = self.paths.remove(&cgroup)
             && self.cgroups.get(&path) == Some(&cgroup)
@@ -150,7 +174,7 @@ impl Context for Known {
 mod tests {
     use enforcer_common::abi::CgroupId;
 
-    use super::Known;
+    use super::{Known, REMEMBERED_WORKLOADS};
     use crate::events::{Context as _, WorkloadInfo, WorkloadKind};
 
     #[test]
@@ -170,5 +194,24 @@ mod tests {
         assert_eq!(above(&known, "/llm2"), None);
         known.forget_workload(CgroupId(2));
         assert_eq!(above(&known, "/llm/inner/a").as_deref(), Some("/llm"));
+    }
+
+    #[test]
+    fn those_that_went_long_ago_are_forgotten() {
+        let mut known = Known::default();
+        let last = REMEMBERED_WORKLOADS as u64 + 10;
+        for number in 1..=last {
+            let workload = WorkloadInfo {
+                name: "pod".into(),
+                kind: WorkloadKind::Cgroup,
+            };
+            known.learn_workload(CgroupId(number), &format!("/pod{number}"), workload);
+            known.keep_workloads(|cgroup| cgroup.0 == number);
+        }
+        assert!(known.workload(CgroupId(1)).is_none());
+        assert!(known.workload(CgroupId(last - 1)).is_some());
+        assert_eq!(known.workloads.len(), REMEMBERED_WORKLOADS + 1);
+        assert_eq!(known.paths.len(), known.workloads.len());
+        assert_eq!(known.cgroups.len(), known.workloads.len());
     }
 }

@@ -6,6 +6,7 @@ mod cluster;
 mod devices;
 mod effects;
 mod gaps;
+mod inhabitants;
 mod isolate;
 mod lookup;
 mod place;
@@ -31,16 +32,16 @@ use enforcer_common::{
 
 use self::{devices::Devices, pods::SeenPods, sources::load};
 use super::{
-    cluster_set::ClusterSet, interfaces, isolations::Isolations, ledger::Ledger,
-    reporter::Reporter, revisions::Revisions, seed, settings::Settings,
+    cluster_set::ClusterSet, isolations::Isolations, ledger::Ledger, reporter::Reporter,
+    revisions::Revisions, seed, settings::Settings,
 };
 use crate::{
     compile::Image,
     events::DaemonEvent,
     geo::GeoSet,
-    kernel::{Enforcement, Interfaces, Loading, PinDir},
+    kernel::{Enforcement, Loading, PinDir},
     policy::{Minute, Policy},
-    workloads::{Assignment, Cgroup2, Classes, Scope},
+    workloads::{Assignment, Cgroup2, Classes, Extent, Scope},
 };
 
 /// Policies, databases and the image that was made from them.
@@ -157,7 +158,7 @@ impl Node {
             }
             None => node.reload(None),
         };
-        let outcome = outcome.and_then(|()| node.cover_devices());
+        let outcome = outcome.and_then(|()| node.cover_devices(&Extent::All));
         match outcome {
             Err(error) if !adopted => {
                 node.enforcement.dir().remove()?;
@@ -202,7 +203,7 @@ impl Node {
 
     /// Compiles for the workloads that there are now, and changes nothing.
     fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
-        let assigned = self.scope.assign(&self.cgroups, &policies);
+        let assigned = self.scope.assign(&self.cgroups, &policies, &Extent::All);
         let mut classes = self.classes.clone();
         for assignment in &assigned {
             for set in self.sets_of(assignment) {
@@ -245,33 +246,36 @@ impl Node {
         Ok(assigned)
     }
 
-    /// Looks at the cgroups again. A set of policies that no image has yet needs a new image.
+    /// Looks at all cgroups again.
     ///
     /// # Errors
     /// The kernel refuses.
     pub fn rescan(&mut self, reporter: &mut Reporter) -> anyhow::Result<()> {
-        self.trust_interfaces();
+        self.look(&Extent::All, reporter)
+    }
+
+    /// Looks at some cgroups again. A set of policies that no image has yet needs a new image.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn look(&mut self, extent: &Extent, reporter: &mut Reporter) -> anyhow::Result<()> {
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
-        let mut assigned = self.scope.assign(&self.cgroups, &loaded.policies);
+        let assigned = self.scope.assign(&self.cgroups, &loaded.policies, extent);
         let mut sets = assigned
             .iter()
             .flat_map(|assignment| self.sets_of(assignment));
-        if !sets.all(|set| self.classes.has(&set)) {
+        if sets.all(|set| self.classes.has(&set)) {
+            self.place_in(assigned, extent)?;
+        } else {
             let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
             let prepared = self.prepare(policies, geo)?;
-            assigned = self.publish(prepared, Some(reporter))?;
+            let assigned = self.publish(prepared, Some(&mut *reporter))?;
+            self.place(assigned)?;
         }
-        self.place(assigned)?;
-        self.introduce(reporter.known());
+        self.introduce_in(reporter.known(), extent);
         Ok(())
-    }
-
-    fn trust_interfaces(&mut self) {
-        // Workloads may be there already, and have made devices of their own.
-        let interfaces = Interfaces::without_tunnels_of_processes();
-        interfaces::trust(&mut self.enforcement, interfaces);
     }
 
     /// Why the last change was refused.

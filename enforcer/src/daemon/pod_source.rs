@@ -29,7 +29,9 @@ const DOWN: Duration = Duration::from_secs(1);
 
 /// The runtime, and the question that is on its way.
 pub(super) struct PodSource {
-    runtime: Option<Runtime>,
+    configured: Option<Runtime>,
+    /// Where none is configured: the one that answers at a usual place.
+    found: Option<Runtime>,
     asking: bool,
     pause: Duration,
     hurried: Arc<Notify>,
@@ -53,7 +55,8 @@ impl PodSource {
     pub(super) fn new(socket: Option<&Path>) -> Self {
         let (answer, answers) = mpsc::channel(1);
         Self {
-            runtime: socket.map(Runtime::at),
+            configured: socket.map(Runtime::at),
+            found: None,
             asking: false,
             pause: Duration::ZERO,
             hurried: Arc::new(Notify::new()),
@@ -70,8 +73,11 @@ impl PodSource {
         if self.asking {
             return;
         }
-        let found = self.runtime.clone().or_else(Runtime::find);
-        if found.is_none() && !self.answered {
+        if self.configured.is_none() && self.found.is_none() {
+            self.found = Runtime::find();
+        }
+        let runtime = self.configured.as_ref().or(self.found.as_ref()).cloned();
+        if runtime.is_none() && !self.answered {
             return;
         }
         self.asking = true;
@@ -82,7 +88,7 @@ impl PodSource {
                 () = sleep(pause) => {}
                 () = hurried.notified() => {}
             }
-            let listed = match found {
+            let listed = match runtime {
                 Some(runtime) => runtime.pods().await,
                 None => Err(CriError::Gone),
             };
@@ -110,6 +116,7 @@ impl PodSource {
                     return Ok(Told { pods, news });
                 }
                 Err(error) => {
+                    self.found = None;
                     self.pause = (self.pause * 2).clamp(SOON, DOWN);
                     self.ask();
                     if !std::mem::replace(&mut self.failing, true) {
@@ -126,7 +133,7 @@ impl PodSource {
     /// The next question follows at once, the one that is waiting too.
     pub(super) fn hurry(&mut self) {
         self.pause = Duration::ZERO;
-        self.hurried.notify_waiters();
+        self.hurried.notify_one();
     }
 
     /// The next question waits twice as long as the last one.

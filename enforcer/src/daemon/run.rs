@@ -39,7 +39,7 @@ use crate::{
     cluster::{Follower, Seen},
     control::{self, server::Server},
     events::{DaemonEvent, SinkSpec, clock},
-    workloads::{Cgroup2, Pods, Scope, Watch, interfaces::LinkNotices},
+    workloads::{Cgroup2, Extent, Pods, Scope, Watch, interfaces::LinkNotices},
 };
 
 /// How often repeats are told.
@@ -175,17 +175,13 @@ impl Daemon {
             pods,
             cluster: None,
         };
-        daemon.watch()?;
+        daemon.watch_sources()?;
         // What was made between the first look and the watch.
         daemon.rescan();
         Ok(daemon)
     }
 
-    fn watch(&mut self) -> io::Result<()> {
-        let directories = self.node.watched();
-        self.cgroups
-            .notices
-            .set(directories.iter().map(PathBuf::as_path))?;
+    fn watch_sources(&mut self) -> io::Result<()> {
         let directories = self.node.sources();
         self.sources
             .notices
@@ -246,13 +242,17 @@ impl Daemon {
                     self.reload();
                 }
                 changed = self.cgroups.rung() => {
-                    changed?;
-                    self.pods.hurry();
-                    self.rescan();
+                    let extent = self.node.extent_of(&changed?);
+                    self.look(&extent);
+                    // The runtime makes a pod's first container just before it tells of the pod.
+                    if self.node.awaits_pods_in(&extent) {
+                        self.pods.hurry();
+                    }
                 }
                 changed = self.links.rung() => {
                     changed?;
-                    self.cover_devices();
+                    self.node.interfaces_changed();
+                    self.cover_devices(&Extent::nothing());
                 }
                 told = self.pods.told() => match told {
                     Ok(told) => self.learn_pods(told),
@@ -272,8 +272,9 @@ impl Daemon {
                     self.node.enforcement().expire_names(clock::boottime_ns())?;
                     self.expire();
                     self.give_up_on_pods();
+                    self.node.trust_new_interfaces();
                     if self.node.watches_gaps() {
-                        self.cover_devices();
+                        self.cover_devices(&Extent::All);
                     }
                     self.attend_trial();
                 }
@@ -303,12 +304,12 @@ impl Daemon {
         if let Err(error) = self.node.reload(Some(&mut self.reporter)) {
             eprintln!("enforcer: the change is refused, the old image stays in force\n{error:#}");
         }
-        self.cover_devices();
+        self.cover_devices(&Extent::All);
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
         self.follow_refused();
         self.tell_news();
-        if let Err(error) = self.watch() {
+        if let Err(error) = self.watch_sources() {
             eprintln!("enforcer: watch: {error}");
         }
     }
@@ -326,13 +327,21 @@ impl Daemon {
         }
     }
 
+    /// Looks at everything again.
     fn rescan(&mut self) {
-        let outcome = self.node.rescan(&mut self.reporter);
+        self.node.trust_interfaces();
+        self.look(&Extent::All);
+    }
+
+    /// Looks at some cgroups again, and watches what is new there.
+    fn look(&mut self, extent: &Extent) {
+        let watched = self.node.watch(&mut self.cgroups.notices, extent);
+        let outcome = self.node.look(extent, &mut self.reporter);
         self.tell_news();
-        if let Err(error) = outcome.and_then(|()| Ok(self.watch()?)) {
+        if let Err(error) = outcome.and(watched.map_err(Into::into)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
-        self.cover_devices();
+        self.cover_devices(extent);
         if self.node.awaits_pods() {
             self.pods.ask();
         }
@@ -343,21 +352,21 @@ impl Daemon {
             self.reporter.tell(event);
         }
         self.pods.wait_longer();
-        if self.node.learn_pods(told.pods) {
-            self.rescan();
+        if let Some(extent) = self.node.learn_pods(told.pods) {
+            self.look(&extent);
         } else if self.node.awaits_pods() {
             self.pods.ask();
         }
     }
 
     fn give_up_on_pods(&mut self) {
-        if self.node.give_up_on_pods() {
-            self.rescan();
+        if let Some(extent) = self.node.give_up_on_pods() {
+            self.look(&extent);
         }
     }
 
-    fn cover_devices(&mut self) {
-        if let Err(error) = self.node.cover_devices() {
+    fn cover_devices(&mut self, extent: &Extent) {
+        if let Err(error) = self.node.cover_devices(extent) {
             eprintln!("enforcer: look at the interfaces: {error:#}");
         }
         self.tell_news();

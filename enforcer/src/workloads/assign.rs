@@ -3,7 +3,8 @@
 use enforcer_common::abi::Stance;
 
 use super::{
-    cgroup2::{Cgroup2, CgroupPath},
+    cgroup2::{Cgroup2, CgroupPath, upwards},
+    extent::Extent,
     layout::{self, PodUid, pod},
     pods::Pods,
 };
@@ -42,77 +43,46 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Looks at every cgroup in scope.
+    /// Looks at the cgroups of an extent, parents first.
     ///
     /// A policy that selects a cgroup holds for all below it, whatever else selects those: making a
     /// child cgroup must not shed a policy.
     #[must_use]
-    pub fn assign(&self, cgroups: &Cgroup2, policies: &[Policy]) -> Vec<Assignment> {
-        let mut assigned = Vec::new();
-        if self.roots.is_empty() {
-            self.descend(cgroups, policies, "/", &[], &mut assigned);
-        }
-        for root in &self.roots {
-            let before = assigned.len();
-            self.descend(cgroups, policies, root, &[], &mut assigned);
-            if let Some(root) = assigned.get_mut(before) {
-                root.attach = true;
-                root.otherwise = Some(self.unknown);
-            }
-        }
-        assigned
-    }
-
-    fn descend(
+    pub fn assign(
         &self,
         cgroups: &Cgroup2,
         policies: &[Policy],
-        path: &str,
-        inherited: &[PolicyName],
-        assigned: &mut Vec<Assignment>,
-    ) {
-        let mut selecting: Vec<PolicyName> = inherited.to_vec();
-        let pod = pod(path);
-        let info = pod.and_then(|pod| self.pods.get(pod));
-        let matches = |selector: &Selector| match (selector, info) {
-            (Selector::Pods(pods), Some(info)) => pods.matches(&info.namespace, &info.labels),
-            _ => selector.matches_cgroup(path),
+        extent: &Extent,
+    ) -> Vec<Assignment> {
+        let mut look = Look {
+            scope: self,
+            cgroups,
+            policies,
+            assigned: Vec::new(),
         };
-        let selects = |policy: &&Policy| policy.selectors.iter().any(matches);
-        selecting.extend(
-            policies
-                .iter()
-                .filter(selects)
-                .map(|policy| policy.name.clone()),
-        );
-        selecting.sort_unstable();
-        selecting.dedup();
-        let managed = !self.roots.is_empty();
-        let untold = pod.filter(|_| info.is_none() && policies.iter().any(selects_pods));
-        let given_up = untold.is_some_and(|pod| self.pods.is_given_up(pod));
-        let awaited = untold.is_some() && !given_up;
-        if awaited {
-            selecting.clear();
+        match extent {
+            Extent::All if self.roots.is_empty() => look.descend("/", &[]),
+            Extent::All => {
+                for root in &self.roots {
+                    look.descend(root, &[]);
+                }
+            }
+            Extent::Part { trees, alone } => {
+                let covered = |path: &str, above: usize| {
+                    upwards(path).skip(above).any(|it| trees.contains(it))
+                };
+                let exists = |path: &&String| cgroups.directory(path).is_dir();
+                let tops = trees.iter().filter(|path| !covered(path, 1));
+                for path in tops.filter(exists) {
+                    look.descend(path, &look.selecting_above(path));
+                }
+                let others = alone.iter().filter(|path| !covered(path, 0));
+                for path in others.filter(exists) {
+                    look.at(path, &look.selecting_above(path));
+                }
+            }
         }
-        if awaited || managed || !selecting.is_empty() {
-            assigned.push(Assignment {
-                path: path.to_owned(),
-                attach: !managed && inherited.is_empty() && !awaited,
-                otherwise: (managed && !awaited).then(|| {
-                    if given_up {
-                        self.unresolved
-                    } else {
-                        self.stance(cgroups, policies, path, pod)
-                    }
-                }),
-                policies: selecting.clone(),
-                pod,
-                awaited,
-            });
-        }
-        for child in cgroups.children(path) {
-            self.descend(cgroups, policies, &child, &selecting, assigned);
-        }
+        look.assigned
     }
 
     /// How a cgroup stands that no policy selects. Where a selected one can be made below it, what
@@ -134,6 +104,112 @@ impl Scope {
         } else {
             Stance::Release
         }
+    }
+}
+
+/// A look at cgroups, and what it has found.
+struct Look<'a> {
+    scope: &'a Scope,
+    cgroups: &'a Cgroup2,
+    policies: &'a [Policy],
+    assigned: Vec<Assignment>,
+}
+
+/// What selects a cgroup.
+struct Selected {
+    /// Policies that select it or a cgroup above it, sorted.
+    policies: Vec<PolicyName>,
+    pod: Option<PodUid>,
+    /// It is a pod's, nobody told of the pod, and nobody is waited for any more.
+    given_up: bool,
+    awaited: bool,
+}
+
+impl Look<'_> {
+    fn descend(&mut self, path: &str, inherited: &[PolicyName]) {
+        let selecting = self.at(path, inherited);
+        for child in self.cgroups.children(path) {
+            self.descend(&child, &selecting);
+        }
+    }
+
+    /// Looks at one cgroup. What those below it inherit.
+    fn at(&mut self, path: &str, inherited: &[PolicyName]) -> Vec<PolicyName> {
+        let scope = self.scope;
+        let Selected {
+            policies,
+            pod,
+            given_up,
+            awaited,
+        } = self.selected(path, inherited);
+        let managed = !scope.roots.is_empty();
+        let is_root = scope.roots.iter().any(|root| root == path);
+        if awaited || managed || !policies.is_empty() {
+            let otherwise = if is_root {
+                Some(scope.unknown)
+            } else if !managed || awaited {
+                None
+            } else if given_up {
+                Some(scope.unresolved)
+            } else {
+                Some(scope.stance(self.cgroups, self.policies, path, pod))
+            };
+            self.assigned.push(Assignment {
+                path: path.to_owned(),
+                attach: is_root || !managed && inherited.is_empty() && !awaited,
+                otherwise,
+                policies: policies.clone(),
+                pod,
+                awaited,
+            });
+        }
+        policies
+    }
+
+    fn selected(&self, path: &str, inherited: &[PolicyName]) -> Selected {
+        let pods = &self.scope.pods;
+        let pod = pod(path);
+        let info = pod.and_then(|pod| pods.get(pod));
+        let matches = |selector: &Selector| match (selector, info) {
+            (Selector::Pods(pods), Some(info)) => pods.matches(&info.namespace, &info.labels),
+            _ => selector.matches_cgroup(path),
+        };
+        let selects = |policy: &&Policy| policy.selectors.iter().any(matches);
+        let selecting = self.policies.iter().filter(selects);
+        let mut policies = inherited.to_vec();
+        policies.extend(selecting.map(|policy| policy.name.clone()));
+        policies.sort_unstable();
+        policies.dedup();
+        let untold = pod.filter(|_| info.is_none() && self.policies.iter().any(selects_pods));
+        let given_up = untold.is_some_and(|pod| pods.is_given_up(pod));
+        let awaited = untold.is_some() && !given_up;
+        if awaited {
+            policies.clear();
+        }
+        Selected {
+            policies,
+            pod,
+            given_up,
+            awaited,
+        }
+    }
+
+    /// What a cgroup inherits from those above it in scope.
+    fn selecting_above(&self, path: &str) -> Vec<PolicyName> {
+        let is_root = |path: &str| self.scope.roots.iter().any(|root| root == path);
+        if is_root(path) {
+            return Vec::new();
+        }
+        let mut above: Vec<&str> = Vec::new();
+        for path in upwards(path).skip(1) {
+            above.push(path);
+            if is_root(path) {
+                break;
+            }
+        }
+        let inherit =
+            |inherited: Vec<PolicyName>, path: &&str| self.selected(path, &inherited).policies;
+        above.iter().rev().fold(Vec::new(), inherit)
     }
 }
 

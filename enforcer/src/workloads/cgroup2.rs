@@ -79,6 +79,13 @@ impl Cgroup2 {
         self.mount.join(path.trim_start_matches('/'))
     }
 
+    /// The path of a directory below the mount, which need not exist any more.
+    #[must_use]
+    pub fn path_below(&self, directory: &Path) -> Option<CgroupPath> {
+        let relative = directory.strip_prefix(&self.mount).ok()?;
+        Some(format!("/{}", relative.display()))
+    }
+
     /// The path below the mount of a directory that people name in full or below the mount.
     ///
     /// # Errors

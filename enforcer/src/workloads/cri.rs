@@ -55,22 +55,40 @@ pub enum CriError {
     },
 }
 
-/// A container runtime.
+/// A container runtime, and a connection to it that is made when it is needed, and anew after it broke.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     socket: PathBuf,
+    channel: Channel,
 }
 
 impl Runtime {
     /// The one at this socket, which need not be there yet.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio, which is what serves the connection.
     #[must_use]
     pub fn at(socket: &Path) -> Self {
+        let path = socket.to_owned();
+        let connect = move |_: Uri| {
+            let path = path.clone();
+            async move { Ok::<_, io::Error>(TokioIo::new(UnixStream::connect(path).await?)) }
+        };
+        // The name is not used: the connector knows where to go.
+        let channel = Endpoint::from_static("http://localhost")
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE)
+            .connect_with_connector_lazy(service_fn(connect));
         Self {
             socket: socket.to_owned(),
+            channel,
         }
     }
 
     /// The first whose socket is at one of the usual places.
+    ///
+    /// # Panics
+    /// As [`Runtime::at`].
     #[must_use]
     pub fn find() -> Option<Self> {
         let found = SOCKETS.iter().map(Path::new).find(|path| path.exists());
@@ -82,13 +100,16 @@ impl Runtime {
     /// # Errors
     /// It is down, or is no CRI runtime.
     pub async fn pods(&self) -> Result<Vec<(PodUid, PodInfo)>, CriError> {
-        let mut client = Grpc::new(self.connect().await?);
+        let mut client = Grpc::new(self.channel.clone());
         let refused = |source| CriError::Refused {
             socket: self.socket.clone(),
             source: Box::new(source),
         };
         let ready = client.ready().await;
-        ready.map_err(|source| self.unreachable(source))?;
+        ready.map_err(|source| CriError::Connect {
+            socket: self.socket.clone(),
+            source,
+        })?;
         let method = PathAndQuery::from_static("/runtime.v1.RuntimeService/ListPodSandbox");
         let request = tonic::Request::new(ListPodSandboxRequest {});
         let codec: ProstCodec<ListPodSandboxRequest, ListPodSandboxResponse> =
@@ -99,28 +120,6 @@ impl Runtime {
             .map_err(refused)?;
         let sandboxes = answer.into_inner().items;
         Ok(sandboxes.into_iter().filter_map(PodSandbox::pod).collect())
-    }
-
-    async fn connect(&self) -> Result<Channel, CriError> {
-        let socket = self.socket.clone();
-        let connect = move |_: Uri| {
-            let socket = socket.clone();
-            async move { Ok::<_, io::Error>(TokioIo::new(UnixStream::connect(socket).await?)) }
-        };
-        // The name is not used: the connector knows where to go.
-        Endpoint::from_static("http://localhost")
-            .connect_timeout(PATIENCE)
-            .timeout(PATIENCE)
-            .connect_with_connector(service_fn(connect))
-            .await
-            .map_err(|source| self.unreachable(source))
-    }
-
-    fn unreachable(&self, source: tonic::transport::Error) -> CriError {
-        CriError::Connect {
-            socket: self.socket.clone(),
-            source,
-        }
     }
 }
 

@@ -46,13 +46,13 @@ impl Pods {
         self.given_up.contains(&uid)
     }
 
-    /// Takes what a source lists now. Of the others, those stay that have a cgroup. Whether anything
-    /// is different.
+    /// Takes what a source lists now. Of the others, those stay that have a cgroup. The pods of which
+    /// something else is known now.
     pub fn learn(
         &mut self,
         listed: impl IntoIterator<Item = (PodUid, PodInfo)>,
         with_cgroup: &HashSet<PodUid>,
-    ) -> bool {
+    ) -> HashSet<PodUid> {
         let mut fresh: HashMap<PodUid, Arc<PodInfo>> = listed
             .into_iter()
             .map(|(uid, info)| (uid, Arc::new(info)))
@@ -66,7 +66,9 @@ impl Pods {
         }
         self.given_up
             .retain(|uid| with_cgroup.contains(uid) && !fresh.contains_key(uid));
-        let changed = fresh != self.told;
+        let both = fresh.keys().chain(self.told.keys());
+        let changed = both.filter(|uid| fresh.get(uid) != self.told.get(uid));
+        let changed = changed.copied().collect();
         self.told = fresh;
         changed
     }
@@ -76,7 +78,7 @@ impl Pods {
         &mut self,
         listed: Vec<(PodUid, PodInfo)>,
         with_cgroup: &HashSet<PodUid>,
-    ) -> bool {
+    ) -> HashSet<PodUid> {
         self.of_cluster.clear();
         let uids: HashSet<PodUid> = listed.iter().map(|(uid, _)| *uid).collect();
         let changed = self.learn(listed, with_cgroup);
@@ -99,9 +101,11 @@ mod tests {
         };
         let mut pods = Pods::default();
         let both = [(uid("1"), info("one")), (uid("2"), info("two"))];
-        assert!(pods.learn(both.clone(), &HashSet::new()));
-        assert!(!pods.learn(both, &HashSet::new()));
-        assert!(pods.learn([], &HashSet::from([uid("1")])));
+        let uids =
+            |digits: &[&str]| -> HashSet<PodUid> { digits.iter().map(|it| uid(it)).collect() };
+        assert_eq!(pods.learn(both.clone(), &uids(&[])), uids(&["1", "2"]));
+        assert_eq!(pods.learn(both, &uids(&[])), uids(&[]));
+        assert_eq!(pods.learn([], &uids(&["1"])), uids(&["2"]));
         assert_eq!(pods.get(uid("1")).map(|it| &*it.name), Some("one"));
         assert_eq!(pods.get(uid("2")), None);
     }
@@ -116,13 +120,15 @@ mod tests {
         };
         let label = |pods: &Pods| pods.get(uid).map(|it| it.labels["app"].clone());
         let mut pods = Pods::default();
-        assert!(pods.learn([(uid, info("old"))], &HashSet::new()));
-        assert!(pods.learn_of_cluster(vec![(uid, info("new"))], &HashSet::new()));
-        assert!(!pods.learn([(uid, info("old"))], &HashSet::new()));
+        let nobody = HashSet::new();
+        let it = HashSet::from([uid]);
+        assert_eq!(pods.learn([(uid, info("old"))], &nobody), it);
+        assert_eq!(pods.learn_of_cluster(vec![(uid, info("new"))], &nobody), it);
+        assert_eq!(pods.learn([(uid, info("old"))], &nobody), nobody);
         assert_eq!(label(&pods).as_deref(), Some("new"));
         // It went from the cluster, and its cgroup is still there.
-        assert!(!pods.learn_of_cluster(vec![], &HashSet::from([uid])));
-        assert!(pods.learn([], &HashSet::new()));
+        assert_eq!(pods.learn_of_cluster(vec![], &it), nobody);
+        assert_eq!(pods.learn([], &nobody), it);
         assert_eq!(label(&pods), None);
     }
 
@@ -131,14 +137,15 @@ mod tests {
         let uid = PodUid::parse(&"1".repeat(32)).expect("a uid");
         let mut pods = Pods::default();
         pods.give_up(uid);
-        assert!(!pods.learn([], &HashSet::from([uid])));
+        let it = HashSet::from([uid]);
+        assert_eq!(pods.learn([], &it), HashSet::new());
         assert!(pods.is_given_up(uid));
         let info = PodInfo {
             namespace: "llm".into(),
             name: "one".into(),
             labels: BTreeMap::new(),
         };
-        assert!(pods.learn([(uid, info)], &HashSet::from([uid])));
+        assert_eq!(pods.learn([(uid, info)], &it), it);
         assert!(!pods.is_given_up(uid));
     }
 }

@@ -14,7 +14,7 @@ use enforcer::workloads::cri::{
     ListPodSandboxRequest, ListPodSandboxResponse, PodSandbox, PodSandboxMetadata,
 };
 use tempfile::TempDir;
-use tokio::{net::UnixListener, runtime::Runtime, task::JoinHandle};
+use tokio::{net::UnixListener, runtime::Runtime};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     Request, Response, Status,
@@ -33,8 +33,8 @@ type Sandboxes = Arc<Mutex<Vec<PodSandbox>>>;
 pub struct ContainerRuntime {
     sandboxes: Sandboxes,
     directory: TempDir,
-    runtime: Runtime,
-    serving: Option<JoinHandle<()>>,
+    /// What serves, and all that it has accepted.
+    serving: Option<Runtime>,
 }
 
 impl ContainerRuntime {
@@ -43,15 +43,9 @@ impl ContainerRuntime {
     /// # Errors
     /// No directory for temporary files.
     pub fn new() -> anyhow::Result<Self> {
-        let directory = TempDir::new()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
         let mut started = Self {
             sandboxes: Sandboxes::default(),
-            directory,
-            runtime,
+            directory: TempDir::new()?,
             serving: None,
         };
         started.resume()?;
@@ -63,29 +57,32 @@ impl ContainerRuntime {
     /// # Errors
     /// It cannot be bound.
     pub fn resume(&mut self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let listener = {
-            let _entered = self.runtime.enter();
+            let _entered = runtime.enter();
             UnixListener::bind(self.socket()).context("bind a unix socket")?
         };
         let service = List(Arc::clone(&self.sandboxes));
-        self.serving = Some(self.runtime.spawn(async move {
+        runtime.spawn(async move {
             let connections = UnixListenerStream::new(listener);
             Server::builder()
                 .serve_with_incoming(service, connections)
                 .await
                 .expect("a server that is not ended serves");
-        }));
+        });
+        self.serving = Some(runtime);
         Ok(())
     }
 
-    /// Is down: its socket is gone.
+    /// Is down: its socket is gone, and every connection.
     ///
     /// # Errors
     /// The socket cannot be removed.
     pub fn interrupt(&mut self) -> anyhow::Result<()> {
-        if let Some(serving) = self.serving.take() {
-            serving.abort();
-        }
+        drop(self.serving.take());
         Ok(fs::remove_file(self.socket())?)
     }
 

@@ -2,25 +2,28 @@
 //! namespaces.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     time::Instant,
 };
 
 use anyhow::Context as _;
-use enforcer_common::abi::{CgroupId, ClassId, Stance, Tag};
+use enforcer_common::abi::CgroupId;
 
-use super::{Node, gaps::Gaps};
+use super::{
+    Node,
+    gaps::Gaps,
+    inhabitants::{Member, Process, judged, namespaces},
+};
 use crate::{
     control::DeviceCoverage,
+    daemon::interfaces,
     events::DaemonEvent,
-    kernel::Interface,
+    kernel::{self, DEVICE_HOOKS, Interface},
     workloads::{
-        CgroupPath,
+        CgroupPath, Extent,
         cgroup2::upwards,
-        interfaces::{
-            HostEnd, Interfaces, NetnsId, may_open_packet_sockets, namespace_of, own_namespace,
-        },
+        interfaces::{HostEnd, Interfaces, NetnsId, PeerId, namespace_of, own_namespace},
     },
 };
 
@@ -34,25 +37,23 @@ const NO_END: &str = "a network namespace of its processes has no veth or netkit
 pub(super) struct Devices {
     interfaces: Interfaces,
     own: NetnsId,
+    /// As they were listed last; `None` after they changed.
+    ends: Option<Vec<HostEnd>>,
+    /// Interfaces changed, and nobody looked whether answers that come by them are to be believed.
+    untrusted: bool,
+    /// Numbers of namespaces that an interface leads to.
+    peers: HashMap<NetnsId, PeerId>,
+    settled: HashMap<CgroupId, Vec<Process>>,
+    attached: BTreeMap<u32, Attached>,
     coverage: HashMap<CgroupPath, DeviceCoverage>,
     gaps: Gaps,
 }
 
-/// A network namespace with processes of workloads.
-struct Namespace {
-    /// One of them.
-    pid: u32,
-    /// Tagged cgroups with processes in it.
-    members: Vec<Member>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Member {
-    path: CgroupPath,
-    cgroup: CgroupId,
-    class: ClassId,
-    /// Of its processes on the host's interfaces.
-    may_open_packet_sockets: bool,
+/// An interface that is attached to.
+struct Attached {
+    owner: CgroupId,
+    /// It lacks none of the programs.
+    complete: bool,
 }
 
 impl Devices {
@@ -60,42 +61,63 @@ impl Devices {
         Ok(Self {
             interfaces: Interfaces::open()?,
             own: own_namespace()?,
+            ends: None,
+            untrusted: false,
+            peers: HashMap::new(),
+            settled: HashMap::new(),
+            attached: BTreeMap::new(),
             coverage: HashMap::new(),
             gaps: Gaps::default(),
         })
+    }
+
+    /// The processes of a cgroup of which all was judged, or that had none.
+    pub(super) fn settled(&self, cgroup: CgroupId) -> Option<&Vec<Process>> {
+        self.settled.get(&cgroup)
+    }
+
+    pub(super) fn is_own(&self, netns: NetnsId) -> bool {
+        netns == self.own
     }
 }
 
 impl Node {
     /// Attaches at the interfaces of workloads that have none of the programs yet, and lets go of
-    /// those that are nobody's any more.
+    /// those that are nobody's any more. Cgroups outside the extent are taken to have the processes that
+    /// they had, where those were covered.
     ///
     /// # Errors
     /// The kernel refuses. What is attached stays.
-    pub fn cover_devices(&mut self) -> anyhow::Result<()> {
-        let interfaces = &mut self.devices.interfaces;
+    pub fn cover_devices(&mut self, extent: &Extent) -> anyhow::Result<()> {
+        if *extent == Extent::All {
+            self.forget_devices()?;
+        }
         // First the links: for each namespace that one leads to, it is known by a number afterwards.
-        let ends = interfaces.host_ends().context("list interfaces")?;
+        let ends = match self.devices.ends.take() {
+            Some(ends) => ends,
+            None => {
+                // Numbers of namespaces are given anew when others are gone.
+                self.devices.peers.clear();
+                let interfaces = &mut self.devices.interfaces;
+                interfaces.host_ends().context("list interfaces")?
+            }
+        };
         let judged: Vec<Member> = self.tags.iter().filter_map(judged).collect();
+        let processes = self.processes(&judged, extent);
         let mut coverage = HashMap::new();
         let mut found = HashMap::new();
-        for (id, namespace) in self.namespaces(&judged) {
+        for (id, namespace) in namespaces(&judged, &processes) {
             let own = id == self.devices.own;
             let peer = if own {
                 None
             } else {
-                self.devices.interfaces.peer_of(namespace.pid)?
+                self.peer_of(id, namespace.pid)?
             };
             let ends = ends.iter().filter(|end| Some(end.peer) == peer);
             let ends: Vec<&HostEnd> = ends.collect();
             let owner = owner(&namespace.members, &judged);
             for end in &ends {
-                let interface = Interface {
-                    index: end.index,
-                    name: end.name.clone(),
-                };
-                // It may be gone since; its end is another notice.
-                self.enforcement.attach_device(&interface, owner.cgroup)?;
+                self.attach_end(end, owner.cgroup)?;
             }
             for member in &namespace.members {
                 let reason = if own {
@@ -120,8 +142,90 @@ impl Node {
             }
         }
         self.devices.coverage = coverage;
+        // A cgroup without processes is not found; its first one is a notice.
+        let is_settled = |cgroup: &CgroupId| found.get(cgroup).is_none_or(Option::is_none);
+        let settled = processes
+            .into_iter()
+            .filter(|(cgroup, _)| is_settled(cgroup));
+        self.devices.settled = settled.collect();
         self.tell_gaps(found);
-        self.release_devices(&ends, &judged)
+        self.release_devices(&ends, &judged)?;
+        self.devices.ends = Some(ends);
+        Ok(())
+    }
+
+    /// Interfaces are listed anew when they are asked for next.
+    pub fn interfaces_changed(&mut self) {
+        self.devices.ends = None;
+        self.devices.untrusted = true;
+    }
+
+    /// Believes the answers that come by the interfaces that there are now, if they changed.
+    pub fn trust_new_interfaces(&mut self) {
+        if self.devices.untrusted {
+            self.trust_interfaces();
+        }
+    }
+
+    /// Believes the answers that come by the interfaces that there are now.
+    pub fn trust_interfaces(&mut self) {
+        self.devices.untrusted = false;
+        // Workloads may be there already, and have made devices of their own.
+        let devices = kernel::Interfaces::without_tunnels_of_processes();
+        interfaces::trust(&mut self.enforcement, devices);
+    }
+
+    /// What was found is looked for again.
+    fn forget_devices(&mut self) -> anyhow::Result<()> {
+        let attached = self.enforcement.devices()?;
+        let devices = &mut self.devices;
+        devices.ends = None;
+        devices.settled.clear();
+        let attached = attached.into_iter().map(|device| {
+            let complete = device.hooks.len() == DEVICE_HOOKS.len();
+            let owner = device.cgroup;
+            (device.index, Attached { owner, complete })
+        });
+        devices.attached = attached.collect();
+        Ok(())
+    }
+
+    fn peer_of(&mut self, netns: NetnsId, pid: u32) -> io::Result<Option<PeerId>> {
+        let Devices {
+            interfaces, peers, ..
+        } = &mut self.devices;
+        if let Some(peer) = peers.get(&netns) {
+            return Ok(Some(*peer));
+        }
+        // The process may be gone since it was looked at, and its number another's.
+        let asked = namespace_of(pid).filter(|it| *it == netns);
+        let peer = match asked {
+            Some(_) => interfaces.peer_of(pid)?,
+            None => None,
+        };
+        if let Some(peer) = peer {
+            peers.insert(netns, peer);
+        }
+        Ok(peer)
+    }
+
+    fn attach_end(&mut self, end: &HostEnd, owner: CgroupId) -> anyhow::Result<()> {
+        let attached = self.devices.attached.get(&end.index);
+        if attached.is_some_and(|it| it.complete && it.owner == owner) {
+            return Ok(());
+        }
+        let interface = Interface {
+            index: end.index,
+            name: end.name.clone(),
+        };
+        // It may be gone since; its end is another notice.
+        self.enforcement.attach_device(&interface, owner)?;
+        let attached = Attached {
+            owner,
+            complete: true,
+        };
+        self.devices.attached.insert(end.index, attached);
+        Ok(())
     }
 
     /// Whether [`cover_devices`](Self::cover_devices) is to be asked again soon.
@@ -144,41 +248,16 @@ impl Node {
     }
 
     fn release_devices(&mut self, ends: &[HostEnd], judged: &[Member]) -> anyhow::Result<()> {
-        for device in self.enforcement.devices()? {
-            let exists = ends.iter().any(|end| end.index == device.index);
-            let wanted = judged.iter().any(|member| member.cgroup == device.cgroup);
-            if !exists || !wanted {
-                self.enforcement.detach_device(device.index)?;
-            }
+        let ends: HashSet<u32> = ends.iter().map(|end| end.index).collect();
+        let judged: HashSet<CgroupId> = judged.iter().map(|it| it.cgroup).collect();
+        let attached = self.devices.attached.iter();
+        let unwanted = attached
+            .filter(|(index, device)| !ends.contains(index) || !judged.contains(&device.owner));
+        for index in unwanted.map(|(index, _)| *index).collect::<Vec<_>>() {
+            self.enforcement.detach_device(index)?;
+            self.devices.attached.remove(&index);
         }
         Ok(())
-    }
-
-    /// Network namespaces of the processes of judged cgroups.
-    fn namespaces(&self, judged: &[Member]) -> BTreeMap<NetnsId, Namespace> {
-        let mut namespaces = BTreeMap::new();
-        for member in judged {
-            for pid in self.cgroups.processes(&member.path) {
-                let Some(id) = namespace_of(pid) else {
-                    continue;
-                };
-                let namespace = namespaces.entry(id).or_insert_with(|| Namespace {
-                    pid,
-                    members: Vec::new(),
-                });
-                let may_open = id == self.devices.own && may_open_packet_sockets(pid);
-                match namespace.members.last_mut() {
-                    Some(last) if last.cgroup == member.cgroup => {
-                        last.may_open_packet_sockets |= may_open;
-                    }
-                    Some(_) | None => namespace.members.push(Member {
-                        may_open_packet_sockets: may_open,
-                        ..member.clone()
-                    }),
-                }
-            }
-        }
-        namespaces
     }
 
     /// How the interfaces of a workload are covered; `None` while none of its processes is known.
@@ -186,17 +265,6 @@ impl Node {
     pub fn device_coverage(&self, cgroup: &str) -> Option<&DeviceCoverage> {
         self.devices.coverage.get(cgroup)
     }
-}
-
-/// A cgroup whose frames are judged: policies apply, or it is isolated.
-fn judged((cgroup, (tag, assignment)): (&CgroupId, &(Tag, super::Assignment))) -> Option<Member> {
-    let judged = tag.stance() == Some(Stance::Judge) || tag.isolated_until != 0;
-    judged.then(|| Member {
-        path: assignment.path.clone(),
-        cgroup: *cgroup,
-        class: tag.class,
-        may_open_packet_sockets: false,
-    })
 }
 
 /// The cgroup whose tag judges an interface: the nearest one at or above all that use it, as the pod
@@ -242,6 +310,8 @@ fn merge(
 
 #[cfg(test)]
 mod tests {
+    use enforcer_common::abi::ClassId;
+
     use super::*;
 
     fn member(path: &str, class: u16) -> Member {

@@ -1,11 +1,11 @@
 //! Tags and hooks brought to the cgroups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use enforcer_common::abi::{CgroupId, Tag};
 
 use super::Node;
-use crate::workloads::{Assignment, cgroup2};
+use crate::workloads::{Assignment, Extent, cgroup2};
 
 /// Deepest level at which the kernel programs find a tag.
 const DEEPEST: usize = 16;
@@ -13,8 +13,17 @@ const DEEPEST: usize = 16;
 impl Node {
     /// Writes the tags that changed, removes those of cgroups that are gone, attaches.
     pub(super) fn place(&mut self, assigned: Vec<Assignment>) -> anyhow::Result<()> {
-        self.pods.see(&assigned);
-        let mut placed = HashMap::new();
+        self.place_in(assigned, &Extent::All)
+    }
+
+    /// The same for a part of the cgroups.
+    pub(super) fn place_in(
+        &mut self,
+        assigned: Vec<Assignment>,
+        extent: &Extent,
+    ) -> anyhow::Result<()> {
+        self.pods.see(&assigned, extent);
+        let mut placed = HashSet::new();
         for assignment in assigned {
             // A cgroup may go at any time; then there is nothing to place.
             let Ok(cgroup) = self.cgroups.id(&assignment.path) else {
@@ -31,22 +40,27 @@ impl Node {
                     self.check_depth(&assignment)?;
                     self.enforcement.tag(cgroup, tag)?;
                 }
-                placed.insert(cgroup, (tag, assignment.clone()));
+                placed.insert(cgroup);
             }
             if assignment.attach {
                 self.enforcement
                     .attach(&self.cgroups.directory(&assignment.path))?;
             }
+            if let Some(tag) = tag {
+                self.tags.insert(cgroup, (tag, assignment));
+            }
         }
-        for gone in self
-            .tags
-            .keys()
-            .filter(|cgroup| !placed.contains_key(cgroup))
-        {
-            self.enforcement.untag(*gone)?;
-            self.enforcement.forget_links(*gone)?;
+        let of_extent = |(_, assignment): &(Tag, Assignment)| extent.has(&assignment.path);
+        let gone = self.tags.iter().filter(|(_, tag)| of_extent(tag));
+        let gone: Vec<CgroupId> = gone
+            .map(|(cgroup, _)| *cgroup)
+            .filter(|cgroup| !placed.contains(cgroup))
+            .collect();
+        for gone in gone {
+            self.enforcement.untag(gone)?;
+            self.enforcement.forget_links(gone)?;
+            self.tags.remove(&gone);
         }
-        self.tags = placed;
         Ok(())
     }
 

@@ -1,25 +1,48 @@
 //! Where policies, databases and workloads come from.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, io, path::PathBuf};
 
 use super::Node;
 use crate::{
     daemon::settings::Settings,
     geo::GeoSet,
     policy::{self, Bundle, Policy},
+    workloads::{CgroupPath, Changes, Extent, Watch},
 };
 
 impl Node {
-    /// Directories whose changes matter.
-    #[must_use]
-    pub fn watched(&self) -> Vec<PathBuf> {
-        let roots = if self.scope.roots.is_empty() {
-            &["/".to_owned()][..]
-        } else {
-            &self.scope.roots
+    /// Watches the cgroups of an extent, with all below them.
+    ///
+    /// # Errors
+    /// No more watches are permitted.
+    pub fn watch(&self, watch: &mut Watch, extent: &Extent) -> io::Result<()> {
+        let mut found: Vec<CgroupPath> = match extent {
+            Extent::All if self.scope.roots.is_empty() => vec!["/".to_owned()],
+            Extent::All => self.scope.roots.clone(),
+            Extent::Part { trees, .. } => trees.iter().cloned().collect(),
         };
-        let cgroups = roots.iter().flat_map(|root| self.cgroups.tree(root));
-        cgroups.map(|path| self.cgroups.directory(&path)).collect()
+        // Watched first and listed then: what is made in between is found either way.
+        while let Some(path) = found.pop() {
+            watch.add(&self.cgroups.directory(&path))?;
+            found.extend(self.cgroups.children(&path));
+        }
+        Ok(())
+    }
+
+    /// Where something changed, as far as it has to do with cgroups.
+    #[must_use]
+    pub fn extent_of(&self, changes: &Changes) -> Extent {
+        let paths = |directories: &BTreeSet<PathBuf>| {
+            let below = directories.iter().map(|it| self.cgroups.path_below(it));
+            below.flatten().collect()
+        };
+        if changes.lost {
+            return Extent::All;
+        }
+        Extent::Part {
+            trees: paths(&changes.entries),
+            alone: paths(&changes.within),
+        }
     }
 
     /// Directories of policies and databases.

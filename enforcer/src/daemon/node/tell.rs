@@ -8,7 +8,7 @@ use crate::{
     daemon::context::Known,
     events::{DaemonEvent, WorkloadInfo, WorkloadKind},
     workloads::{
-        Assignment,
+        Assignment, Extent,
         layout::{Owner, owner},
     },
 };
@@ -16,11 +16,19 @@ use crate::{
 impl Node {
     /// Names everything for events.
     pub fn introduce(&self, known: &mut Known) {
+        self.introduce_in(known, &Extent::All);
+    }
+
+    /// The same, but workloads of a part of the cgroups only.
+    pub(super) fn introduce_in(&self, known: &mut Known, extent: &Extent) {
         if let Some(loaded) = &self.loaded {
             known.learn_image(&loaded.image);
             known.learn_geo(Arc::clone(&loaded.geo));
         }
-        for (cgroup, (_, assignment)) in &self.tags {
+        known.keep_workloads(|cgroup| self.tags.contains_key(&cgroup));
+        let of_extent = |assignment: &Assignment| extent.has(&assignment.path);
+        let tags = self.tags.iter().filter(|(_, tag)| of_extent(&tag.1));
+        for (cgroup, (_, assignment)) in tags {
             let workload = self.workload_info(assignment);
             known.learn_workload(*cgroup, &assignment.path, workload);
         }

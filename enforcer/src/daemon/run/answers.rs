@@ -8,6 +8,7 @@ use crate::{
     },
     daemon::{explain::of_workload, status},
     events::DaemonEvent,
+    workloads::Extent,
 };
 
 /// What the daemon does once it has answered.
@@ -82,7 +83,7 @@ impl Daemon {
                 if let (Err(problem), false) = (&answer, dry_run) {
                     reporter.tell(node.rejected(problem));
                 }
-                self.cover_devices();
+                self.cover_devices(&Extent::All);
                 drop(reply.send(answer));
             }
             PolicyCall::Rollback(request, author, reply) => {
@@ -90,7 +91,7 @@ impl Daemon {
                 if let Err(problem) = &answer {
                     reporter.tell(node.rejected(problem));
                 }
-                self.cover_devices();
+                self.cover_devices(&Extent::All);
                 drop(reply.send(answer));
             }
         }
@@ -101,12 +102,12 @@ impl Daemon {
         match call {
             IsolationCall::Isolate(request, author, reply) => {
                 let answer = node.isolate(&request, author, reporter);
-                self.cover_devices();
+                self.cover_devices(&Extent::All);
                 drop(reply.send(answer.map_err(problem)));
             }
             IsolationCall::Release(request, author, reply) => {
                 let answer = node.release(&request, &author, reporter);
-                self.cover_devices();
+                self.cover_devices(&Extent::All);
                 drop(reply.send(answer.map_err(problem)));
             }
         }

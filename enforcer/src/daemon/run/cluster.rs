@@ -1,7 +1,7 @@
 //! What the cluster tells of.
 
 use super::Daemon;
-use crate::{cluster::Seen, events::DaemonEvent};
+use crate::{cluster::Seen, events::DaemonEvent, workloads::Extent};
 
 /// The API server, in events.
 const SOURCE: &str = "the API of the cluster";
@@ -18,9 +18,9 @@ impl Daemon {
             self.follow();
         }
         if let Some(pods) = seen.pods.as_ref().filter(|_| before.pods != seen.pods)
-            && self.node.learn_pods_of_cluster(pods.to_vec())
+            && let Some(extent) = self.node.learn_pods_of_cluster(pods.to_vec())
         {
-            self.rescan();
+            self.look(&extent);
         }
     }
 
@@ -31,7 +31,7 @@ impl Daemon {
             return;
         };
         self.node.follow(&wanted, &mut self.reporter);
-        self.cover_devices();
+        self.cover_devices(&Extent::All);
         self.tell_news();
         if let Some(source) = &self.cluster {
             source.report(self.node.cluster(), self.node.generation());
