@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use enforcer_common::abi::{CgroupId, Stance};
+use enforcer_common::abi::{CgroupId, FlowCount, FlowKey, Stance, names};
 use enforcer_tests::lab::{
     Peer, Recorder, World,
     containerd::{
@@ -16,10 +16,13 @@ use enforcer_tests::lab::{
     },
 };
 
-/// More pods than this prove nothing more.
 const BURST: usize = 200;
-/// What does not start in this time is left out, and the number is told.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A machine that takes longer has stopped.
+const PATIENCE: Duration = Duration::from_secs(1200);
+/// A pod that is not tagged this long after the last one started is not tagged at all.
+const TAGGED: Duration = Duration::from_secs(30);
+/// How often the runtime is asked for its pods, to know how long it takes by itself.
+const LISTING: Duration = Duration::from_millis(500);
 /// How many pods are started at a time.
 const AT_A_TIME: usize = 4;
 
@@ -43,18 +46,20 @@ fn no_pod_of_a_burst_gets_a_packet_out_before_its_policy_holds() {
     let before: BTreeSet<CgroupId> = tags.keys().map(|id| id.expect("an id")).collect();
     let numbers = Mutex::new(0..BURST);
     let started = Instant::now();
-    let (pods, times) = thread::scope(|scope| {
-        let deployed = &deployed;
+    let (finished, ended) = mpsc::channel();
+    let (pods, times, listings) = thread::scope(|scope| {
+        let (deployed, containerd) = (&deployed, &containerd);
         let watcher = scope.spawn(move || watch(deployed, &watched));
+        let lister = scope.spawn(move || listings(containerd, &ended));
         let workers: Vec<_> = (0..AT_A_TIME)
             .map(|_| {
                 let announced = announced.clone();
-                let (numbers, containerd) = (&numbers, &containerd);
+                let numbers = &numbers;
                 scope.spawn(move || {
                     let mut pods = Vec::new();
-                    while started.elapsed() < PATIENCE
-                        && let Some(number) = numbers.lock().expect("numbers").next()
-                    {
+                    let next = || numbers.lock().expect("numbers").next();
+                    while let Some(number) = next() {
+                        assert!(started.elapsed() < PATIENCE, "{number} pods started");
                         pods.push(start(containerd, number, &announced));
                     }
                     pods
@@ -64,7 +69,9 @@ fn no_pod_of_a_burst_gets_a_packet_out_before_its_policy_holds() {
         drop(announced);
         let pods = workers.into_iter().flat_map(|it| it.join().expect("pods"));
         let pods: Vec<Started> = pods.collect();
-        (pods, watcher.join().expect("times"))
+        let times = watcher.join().expect("times");
+        drop(finished);
+        (pods, times, lister.join().expect("listings"))
     });
     for Started {
         marker, container, ..
@@ -82,13 +89,15 @@ fn no_pod_of_a_burst_gets_a_packet_out_before_its_policy_holds() {
     }
     println!(
         "{} pods in {took:.1?}; 0 packets at the denied address, {} at the allowed one\n\
-         made to tagged: {}; known to the runtime to tagged: {}",
+         made to tagged: {}\nknown to the runtime to tagged: {}\n\
+         the runtime lists its pods, meanwhile: {}",
         pods.len(),
         allowed.len(),
         quantiles(times.made),
-        quantiles(times.known)
+        quantiles(times.known),
+        quantiles(listings)
     );
-    assert!(pods.len() >= 20, "only {} pods started", pods.len());
+    assert_eq!(pods.len(), BURST);
 
     let pods = Mutex::new(pods);
     thread::scope(|scope| {
@@ -101,10 +110,21 @@ fn no_pod_of_a_burst_gets_a_packet_out_before_its_policy_holds() {
             });
         }
     });
-    wait_until("every entry of a removed pod is gone", || {
+    wait_until("every tag of a removed pod is gone", || {
         let left = tags.keys().map(|id| id.expect("an id"));
         left.filter(|id| !before.contains(id)).count() == 0
     });
+    let devices = deployed.table::<u32, CgroupId>(names::DEVICES);
+    let devices = devices.expect("devices");
+    wait_until("no interface is left", || devices.keys().count() == 0);
+    let flows = deployed.table::<FlowKey, FlowCount>(names::FLOWS);
+    let flows = flows.expect("flows");
+    // Counts of flows go when nothing was added to them for a minute.
+    let emptied = Instant::now() + Duration::from_secs(120);
+    while flows.keys().count() > 0 {
+        assert!(Instant::now() < emptied, "counts of flows are left");
+        thread::sleep(LISTING);
+    }
 }
 
 fn start(containerd: &Containerd<'_>, number: usize, announced: &mpsc::Sender<Moment>) -> Started {
@@ -142,6 +162,17 @@ struct Times {
     known: Vec<Duration>,
 }
 
+/// How long the runtime took for each list of its pods, until nobody waits any more.
+fn listings(containerd: &Containerd<'_>, ended: &mpsc::Receiver<()>) -> Vec<Duration> {
+    let mut times = Vec::new();
+    while ended.recv_timeout(LISTING) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let asked = Instant::now();
+        let _pods = containerd.list().expect("a list");
+        times.push(asked.elapsed());
+    }
+    times
+}
+
 /// Looks for the tag of each announced cgroup every millisecond.
 fn watch(deployed: &Deployed<'_, '_>, announced: &mpsc::Receiver<Moment>) -> Times {
     let tags = deployed.tags().expect("tags");
@@ -149,13 +180,17 @@ fn watch(deployed: &Deployed<'_, '_>, announced: &mpsc::Receiver<Moment>) -> Tim
     let mut known = BTreeMap::new();
     let mut tagged = BTreeMap::new();
     let mut open = true;
+    let mut deadline = Instant::now() + PATIENCE;
     while open || !made.is_empty() {
+        assert!(Instant::now() < deadline, "not tagged: {made:?}");
         match announced.recv_timeout(Duration::from_millis(1)) {
             Ok(Moment::Made(id, at)) => drop(made.insert(id, at)),
             Ok(Moment::Known(id, at)) => drop(known.insert(id, at)),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                open = false;
+                if std::mem::take(&mut open) {
+                    deadline = Instant::now() + TAGGED;
+                }
                 thread::sleep(Duration::from_millis(1));
             }
         }
@@ -182,5 +217,12 @@ fn watch(deployed: &Deployed<'_, '_>, announced: &mpsc::Receiver<Moment>) -> Tim
 fn quantiles(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
     let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    format!("median {:.1?}, p99 {:.1?}", at(50), at(99))
+    format!(
+        "p10 {:.1?}, median {:.1?}, p90 {:.1?}, p99 {:.1?}, longest {:.1?}",
+        at(10),
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    )
 }

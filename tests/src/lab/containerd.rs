@@ -273,6 +273,14 @@ impl<'w> Containerd<'w> {
         })
     }
 
+    /// How many pods it knows.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn list(&self) -> anyhow::Result<usize> {
+        self.runtime.block_on(self.cri.list())
+    }
+
     /// Waits until a container has ended, and gives its status.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::{io, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
+use enforcer::workloads::cri::{ListPodSandboxRequest, ListPodSandboxResponse};
 use hyper_util::rt::TokioIo;
 use tokio::{net::UnixStream, time::sleep};
 use tonic::{
@@ -53,6 +54,13 @@ impl Cri {
 
     pub(super) async fn run(&self, sandbox: RunPodSandbox) -> anyhow::Result<Sandbox> {
         self.call("RunPodSandbox", sandbox).await
+    }
+
+    pub(super) async fn list(&self) -> anyhow::Result<usize> {
+        let answer: ListPodSandboxResponse = self
+            .call("ListPodSandbox", ListPodSandboxRequest {})
+            .await?;
+        Ok(answer.items.len())
     }
 
     pub(super) async fn create(&self, container: CreateContainer) -> anyhow::Result<ContainerId> {

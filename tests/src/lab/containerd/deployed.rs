@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use aya::maps::{HashMap, Map, MapData};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData},
+};
 use enforcer_common::abi::{CgroupId, Tag, names};
 use nix::{
     sys::signal::{Signal, kill},
@@ -171,10 +174,21 @@ impl<'c, 'w> Deployed<'c, 'w> {
     /// # Errors
     /// Nothing is pinned.
     pub fn tags(&self) -> anyhow::Result<HashMap<MapData, CgroupId, Tag>> {
+        self.table(names::TAGS)
+    }
+
+    /// A table of the kernel programs.
+    ///
+    /// # Errors
+    /// Nothing is pinned, or it is no such table.
+    pub fn table<K: Pod + Send, V: Pod + Send>(
+        &self,
+        name: &str,
+    ) -> anyhow::Result<HashMap<MapData, K, V>> {
         self.containerd.mounts.run(|| {
             let mut runs = fs::read_dir("/sys/fs/bpf/enforcer/default")?;
             let run = runs.next().context("nothing is pinned")??.path();
-            let map = MapData::from_pin(run.join("maps").join(names::TAGS))?;
+            let map = MapData::from_pin(run.join("maps").join(name))?;
             Ok(Map::HashMap(map).try_into()?)
         })
     }
