@@ -24,6 +24,7 @@ pub mod receivers;
 mod recorder;
 mod resolver;
 mod run;
+mod ways;
 mod world;
 
 use std::{
@@ -50,6 +51,7 @@ pub use pod::Pod;
 pub use recorder::Recorder;
 pub use resolver::Resolver;
 pub use run::{Held, Probe};
+pub use ways::{WAYS, Way, defined};
 pub use world::{CLIENT_V4, CLIENT_V6, GATEWAY_V4, GATEWAY_V6, LINK, World};
 
 /// Fails with a clear message without root.

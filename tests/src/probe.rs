@@ -15,7 +15,9 @@
 //! rthdr ADDR VIA                                  IPv6 routing header through VIA
 //! packet ADDR                                     a frame through a packet socket
 //! packet-bypass|packet-vlan|packet-mpls ADDR      the same past the queue, with a VLAN tag, with a label
+//! packet-xdp ADDR                                 the same frame through AF_XDP
 //! tun ADDR                                        a packet from a tun device that is made for it
+//! handed PATH                                     through a socket that is handed over at this unix socket
 //! listen|udp-listen PORT                          wait for one client and echo
 //! udp-late PORT                                   answer one datagram, when a line is read
 //! reuse-listener|reuse-accepted|reuse-fastopen PORT ADDR:PORT
@@ -26,6 +28,7 @@
 //! IPv6 addresses with a port stand in brackets. `tcp6` takes `[::ffff:a.b.c.d]:PORT` too.
 
 mod attempt;
+mod handed;
 mod outcome;
 mod packet;
 mod raw;
@@ -36,6 +39,7 @@ mod tcp;
 mod tun;
 mod udp;
 mod uring;
+mod xdp;
 
 use std::{
     io::{self, BufRead, Write},
@@ -101,6 +105,7 @@ pub fn run(
                 report.line(raw::routing_header(*to, *via, options))?;
             }
             Attempt::Packet { how, to } => report.line(packet::attempt(*how, *to, options))?,
+            Attempt::Handed { at } => report.line(handed::attempt(at, options))?,
             Attempt::Tun { to } => report.line(tun::attempt(*to, options))?,
         }
     }

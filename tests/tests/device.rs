@@ -2,72 +2,25 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::{IpAddr, SocketAddr, UdpSocket},
+    io::{IoSlice, Read, Write},
+    net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::process::CommandExt,
+        unix::{net::UnixListener, process::CommandExt},
     },
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
 use enforcer_tests::lab::{
-    self, CLIENT_V4, CLIENT_V6, Cgroup, Daemon, Held, Node, Peer, Pod, Probe, Recorder,
+    self, CLIENT_V4, CLIENT_V6, Cgroup, Daemon, Held, Node, Peer, Pod, Probe, Recorder, WAYS,
     assert_fields,
 };
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(120);
-
-/// Scripts for `sh` that send to `$1` a packet that carries `$2`, an allowed and a disallowed address
-/// of their family, and whether the allowed one may be reached that way.
-const WAYS: [(&str, &str, [&str; 2], bool); 9] = [
-    ("a packet socket", r#"probe "packet $1""#, V4, true),
-    ("a packet socket, IPv6", r#"probe "packet $1""#, V6, true),
-    (
-        "a packet socket past the queue",
-        r#"probe "packet-bypass $1""#,
-        V4,
-        true,
-    ),
-    ("a VLAN tag", r#"probe "packet-vlan $1""#, V4, false),
-    ("a label", r#"probe "packet-mpls $1""#, V6, false),
-    ("a tun device", r#"probe "tun $1""#, V4, true),
-    (
-        "a tunnel",
-        r#"ip link add lab0 type vxlan id 7 remote "$1" dstport 4789 dev eth0
-        ip link set lab0 up
-        ip route add 3.64.0.40 dev lab0
-        ip neighbour add 3.64.0.40 lladdr 02:00:00:00:00:09 dev lab0
-        probe "udp 3.64.0.40:9"
-        ip link delete lab0"#,
-        V4,
-        true,
-    ),
-    (
-        "translation",
-        r#"nft "add table ip lab
-        add chain ip lab out { type nat hook output priority -100 ; }
-        add rule ip lab out ip daddr 3.64.0.41 dnat to $1"
-        probe "udp 3.64.0.41:9"
-        nft delete table ip lab"#,
-        V4,
-        true,
-    ),
-    (
-        "rewriting at the interface",
-        r#"nft "add table netdev lab
-        add chain netdev lab out { type filter hook egress device eth0 priority 0 ; }
-        add rule netdev lab out ip daddr 3.64.0.42 ip daddr set $1"
-        probe "udp 3.64.0.42:9"
-        nft delete table netdev lab"#,
-        V4,
-        true,
-    ),
-];
-const V4: [&str; 2] = ["3.64.0.1", "52.0.0.1"];
-const V6: [&str; 2] = ["2a05:d014::1", "2600:1f14::1"];
 
 /// A pod with a process, on a node with a policy for it.
 struct Lab {
@@ -143,10 +96,8 @@ impl Lab {
             .confine(&mut shell)
             .expect("a namespace");
         cgroup.confine(&mut shell).expect("a cgroup");
-        let prelude =
-            r#"probe() { "$PROBE" --timeout-ms 100 --marker "$marker" "$@"; }; marker=$2; "#;
         let output = shell
-            .args(["-c", &format!("{prelude}{script}"), "sh", to, &marker])
+            .args(["-c", &lab::defined(script), "sh", to, &marker])
             .env("PROBE", lab::binary("probe").expect("the probe"))
             .stdin(Stdio::null())
             .output()
@@ -236,6 +187,48 @@ fn sockets_from_elsewhere_get_nowhere_else() {
     let _daemon = lab.start();
     assert!(!arrives(&sockets[0], "52.0.0.1"));
     assert!(arrives(&sockets[1], "3.64.0.1"));
+}
+
+#[test]
+fn sockets_that_are_handed_over_get_nowhere_else() {
+    let lab = Lab::new();
+    let recorder = Recorder::new(&lab.pod.world).expect("a recorder");
+    let directory = tempfile::tempdir().expect("a directory");
+    // Opened in the pod's network, by somebody who is not in the pod.
+    let open = |to: &str| -> OwnedFd {
+        let to: SocketAddr = to.parse().expect("an address");
+        let connect = || Ok(TcpStream::connect(to)?);
+        lab.pod.world.client.run(connect).expect("a socket").into()
+    };
+    let arrives = |socket: &OwnedFd, marker: &str| {
+        let at = directory.path().join(marker);
+        let listener = UnixListener::bind(&at).expect("a listener");
+        let probe = Probe::new(&lab.pod.world).marker(marker);
+        let outcome = thread::scope(|scope| {
+            scope.spawn(|| give(&listener, socket));
+            let taken = format!("handed {}", at.display());
+            probe.in_cgroup(&lab.workload).attempt(&taken)
+        });
+        let outcome = outcome.expect("an outcome");
+        assert!(outcome.ok, "{outcome:?}");
+        let arrivals = recorder.arrivals().expect("arrivals");
+        arrivals.iter().any(|it| it.carries(marker))
+    };
+    let sockets = [open("52.0.0.1:443"), open("3.64.0.1:443")];
+    assert!(arrives(&sockets[0], "refused-1"), "it does not work at all");
+    let _held = lab.inhabit();
+    let _daemon = lab.start();
+    assert!(!arrives(&sockets[0], "refused-2"));
+    assert!(arrives(&sockets[1], "allowed-1"));
+}
+
+/// Hands a socket to whoever connects (unix(7), `SCM_RIGHTS`).
+fn give(listener: &UnixListener, socket: &OwnedFd) {
+    let (stream, _) = listener.accept().expect("somebody");
+    let descriptors = [socket.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&descriptors)];
+    let (to, word) = (stream.as_raw_fd(), [IoSlice::new(b"x")]);
+    sendmsg::<()>(to, &word, &rights, MsgFlags::empty(), None).expect("handed over");
 }
 
 #[test]

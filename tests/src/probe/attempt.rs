@@ -2,7 +2,10 @@
 
 mod text;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    path::PathBuf,
+};
 
 /// One way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,11 @@ pub enum Attempt {
     Tun {
         /// Destination.
         to: Ipv4Addr,
+    },
+    /// Send through a socket that another process hands over.
+    Handed {
+        /// A unix socket at which it does.
+        at: PathBuf,
     },
     /// Accept one TCP client.
     Listen {
@@ -158,6 +166,8 @@ pub enum Frame {
     Plain,
     /// Past the queueing discipline, and so past programs there (packet(7), `PACKET_QDISC_BYPASS`).
     Bypass,
+    /// Through AF_XDP in place of a packet socket.
+    Xdp,
     /// With a VLAN tag (IEEE 802.1Q).
     Vlan,
     /// With an MPLS label (RFC 3032).

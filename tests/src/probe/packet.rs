@@ -8,22 +8,27 @@ use std::{
 
 use etherparse::PacketBuilder;
 use nix::{
-    ifaddrs::getifaddrs,
+    ifaddrs::{InterfaceAddress, getifaddrs},
     net::if_::InterfaceFlags,
     sys::socket::{LinkAddr, MsgFlags, sendto},
 };
 use socket2::{Domain, Socket, Type};
 
-use super::{Failure, Options, Step, attempt::Frame};
+use super::{Failure, Options, Step, attempt::Frame, xdp};
 
 pub(super) fn attempt(how: Frame, to: IpAddr, options: &Options) -> Result<bool, Failure> {
+    if how == Frame::Xdp {
+        let (link, frame) = frame(to, options.marker.as_bytes()).map_err(Step::Socket.failed())?;
+        xdp::send(link.ifindex() as u32, &frame).map_err(Step::Send.failed())?;
+        return Ok(false);
+    }
     let socket = Socket::new(Domain::PACKET, Type::RAW, None).map_err(Step::Socket.failed())?;
     if how == Frame::Bypass {
         bypass_the_queue(&socket).map_err(Step::Socket.failed())?;
     }
     let (link, mut frame) = frame(to, options.marker.as_bytes()).map_err(Step::Socket.failed())?;
     match how {
-        Frame::Plain | Frame::Bypass => {}
+        Frame::Plain | Frame::Bypass | Frame::Xdp => {}
         // A tag stands before the type: the protocol of tags, and VLAN 5.
         Frame::Vlan => drop(frame.splice(TYPE..TYPE, [0x81, 0x00, 0x00, 0x05])),
         // The type is that of MPLS; the label is 16, the last one, and lives for 64 hops.
@@ -59,14 +64,24 @@ fn bypass_the_queue(socket: &Socket) -> io::Result<()> {
 
 /// The interface to send through, and a UDP datagram in a frame.
 fn frame(to: IpAddr, payload: &[u8]) -> io::Result<(LinkAddr, Vec<u8>)> {
-    let link = getifaddrs()?
+    let addresses: Vec<InterfaceAddress> = getifaddrs()?
         .filter(|it| !it.flags.contains(InterfaceFlags::IFF_LOOPBACK))
-        .find_map(|it| it.address?.as_link_addr().copied())
-        .ok_or(io::ErrorKind::NotFound)?;
+        .collect();
+    let mut links = addresses
+        .iter()
+        .filter_map(|it| it.address?.as_link_addr().copied());
+    let link = links.next().ok_or(io::ErrorKind::NotFound)?;
+    // A router passes on nothing that says it comes from nowhere.
+    let own = addresses
+        .iter()
+        .find_map(|it| Some(it.address?.as_sockaddr_in()?.ip()));
     let from_mac = link.addr().ok_or(io::ErrorKind::NotFound)?;
     let builder = PacketBuilder::ethernet2(from_mac, gateway_mac());
     let builder = match to {
-        IpAddr::V4(to) => builder.ipv4(Ipv4Addr::UNSPECIFIED.octets(), to.octets(), 64),
+        IpAddr::V4(to) => {
+            let from = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            builder.ipv4(from.octets(), to.octets(), 64)
+        }
         IpAddr::V6(to) => builder.ipv6(Ipv6Addr::UNSPECIFIED.octets(), to.octets(), 64),
     };
     let mut frame = vec![];

@@ -131,6 +131,18 @@ pub struct ContainerConfig {
 }
 
 impl ContainerConfig {
+    /// The same with capabilities beyond the runtime's own.
+    #[must_use]
+    pub fn with_capabilities(mut self, names: &[&str]) -> Self {
+        let linux = self.linux.get_or_insert_default();
+        let security = linux.security_context.get_or_insert_default();
+        let capabilities = security.capabilities.get_or_insert_default();
+        capabilities
+            .add
+            .extend(names.iter().map(|&name| name.into()));
+        self
+    }
+
     /// The same with a directory of the node in it.
     #[must_use]
     pub fn with_mount(mut self, host: &Path, container: &str) -> Self {

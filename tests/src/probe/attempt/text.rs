@@ -24,9 +24,10 @@ const DATAGRAMS: [(&str, Datagram); 5] = [
     ("bigudp", Datagram::Big),
     ("udplite", Datagram::Lite),
 ];
-const FRAMES: [(&str, Frame); 4] = [
+const FRAMES: [(&str, Frame); 5] = [
     ("packet", Frame::Plain),
     ("packet-bypass", Frame::Bypass),
+    ("packet-xdp", Frame::Xdp),
     ("packet-vlan", Frame::Vlan),
     ("packet-mpls", Frame::Mpls),
 ];
@@ -97,6 +98,7 @@ impl Attempt {
                 via: via.parse()?,
             },
             ["tun", to] => Self::Tun { to: to.parse()? },
+            ["handed", at] => Self::Handed { at: at.into() },
             ["listen", port] => Self::Listen {
                 port: port.parse()?,
             },
@@ -178,6 +180,7 @@ impl Display for Attempt {
             Self::RoutingHeader { to, via } => write!(f, "rthdr {to} {via}"),
             Self::Packet { how, to } => write!(f, "{} {to}", name_of(&FRAMES, how)),
             Self::Tun { to } => write!(f, "tun {to}"),
+            Self::Handed { at } => write!(f, "handed {}", at.display()),
             Self::Listen { port } => write!(f, "listen {port}"),
             Self::UdpListen { port } => write!(f, "udp-listen {port}"),
             Self::UdpLate { port } => write!(f, "udp-late {port}"),
