@@ -1,7 +1,9 @@
 //! Enforcement outlives its daemon, is taken over by the next one, and ends with `detach` alone.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
+use aya::maps::{Array, ArrayOfMaps, Map, MapData};
+use enforcer_common::abi::{Page, names};
 use enforcer_tests::{
     lab::{Cgroup, Node, Peer, Probe, Recorder, World, assert_fields},
     probe::Outcome,
@@ -230,6 +232,73 @@ fn a_cgroup_that_nobody_has_looked_at_is_held() {
     assert!(free.outcome().expect("an outcome").ok);
     assert_confined(&world, &late);
     assert_free(&world, &elsewhere);
+}
+
+#[test]
+fn one_that_nobody_has_looked_at_is_refused_where_that_is_asked_for() {
+    let world = World::new().expect("a world");
+    let _peer = Peer::new(&world).expect("a peer");
+    let mut node = Node::new().expect("a node");
+    node.allow("llm", &["DE"]).expect("a policy");
+    node.arguments(["--unknown", "deny"]);
+    node.start().expect("a daemon").kill().expect("killed");
+    let late = node.root.child("llm").expect("a cgroup");
+    let outcomes = attempts(&world, &late);
+    let refused = |it: &Outcome| it.errno_name.as_deref() == Some("EPERM");
+    assert!(outcomes.iter().all(refused), "{outcomes:?}");
+    let _daemon = node.start().expect("a daemon");
+    assert_confined(&world, &late);
+}
+
+#[test]
+fn what_a_dead_publisher_left_half_done_is_finished() {
+    let world = World::new().expect("a world");
+    let _peer = Peer::new(&world).expect("a peer");
+    let node = Node::new().expect("a node");
+    let llm = node.root.child("llm").expect("a cgroup");
+    node.allow("llm", &["DE"]).expect("a policy");
+    let daemon = node.start().expect("a daemon");
+    let run = fs::read_dir(node.instance.pins()).expect("pins").next();
+    let maps = run.expect("a run").expect("an entry").path().join("maps");
+    let pin = |suffix: &str| maps.join(format!("{}{suffix}", names::IMAGE));
+    let image = |at: PathBuf| -> Array<MapData, Page> {
+        let data = MapData::from_pin(at).expect("an image");
+        Map::Array(data).try_into().expect("pages")
+    };
+    let before = MapData::from_pin(pin("-current")).expect("an image");
+    node.allow("llm", &["US"]).expect("a policy");
+    node.wait_for("policies-loaded", 1).expect("loaded");
+    daemon.kill().expect("killed");
+    node.write_policy("broken").expect("a file");
+
+    let judged_by = |country: &str| {
+        let outcomes = attempts(&world, &llm);
+        let passes = if country == "DE" {
+            [false, false, true, true]
+        } else {
+            [true, true, false, false]
+        };
+        let replies = outcomes.iter().map(|it| it.reply);
+        assert!(replies.eq(passes), "{country}: {outcomes:?}");
+    };
+    // It has pinned the next image, and not yet put it in the place of the one in force; or it has.
+    for in_place in [false, true] {
+        fs::rename(pin("-current"), pin("-next")).expect("renamed");
+        before.pin(pin("-current")).expect("pinned");
+        if !in_place {
+            let slot = MapData::from_pin(pin("")).expect("a slot");
+            let slot: Result<ArrayOfMaps<_, Array<MapData, Page>>, _> =
+                Map::ArrayOfMaps(slot).try_into();
+            let outcome = slot.expect("a slot").set(0, &image(pin("-current")), 0);
+            outcome.expect("the old image");
+        }
+        judged_by(if in_place { "US" } else { "DE" });
+        let daemon = node.start().expect("a daemon");
+        judged_by("US");
+        assert!(!pin("-next").exists());
+        daemon.kill().expect("killed");
+        judged_by("US");
+    }
 }
 
 #[test]

@@ -121,17 +121,22 @@ fn a_label_moves_a_pod_to_its_policy() {
     let passes = lab.server.wait_until(|_| lab.passes(&pod, DE));
     passes.expect("the pod is told of");
     assert!(lab.passes(&pod, US));
+    let mut flow = lab.hold(&pod, "udp-hold 52.0.0.1:53");
+    assert!(flow.send().expect("an outcome").reply);
 
     lab.server
         .put_pod(NODE, "vllm-0", UID, &json!({"app": "vllm"}));
     let refused = lab.server.wait_until(|_| lab.refused(&pod, US));
     refused.expect("the policy selects it now");
     assert!(lab.passes(&pod, DE));
+    let outcome = flow.send().expect("an outcome");
+    assert_eq!(outcome.errno_name.as_deref(), Some("EPERM"), "{outcome:?}");
 
     lab.server
         .put_pod(NODE, "vllm-0", UID, &json!({"app": "web"}));
     let released = lab.server.wait_until(|_| lab.passes(&pod, US));
     released.expect("the policy does not select it any more");
+    assert!(flow.send().expect("an outcome").reply);
     assert_eq!(lab.server.lists(PODS), 1);
 }
 

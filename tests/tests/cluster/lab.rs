@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use enforcer_tests::{
-    lab::{ApiServer, Cgroup, Daemon, Node, Peer, Probe, World},
+    lab::{ApiServer, Cgroup, Daemon, Held, Node, Peer, Probe, World},
     probe::Outcome,
 };
 use serde_json::{Value, json};
@@ -59,6 +59,14 @@ impl Lab {
     pub(crate) fn attempt(&self, workload: &Cgroup, attempt: &str) -> Outcome {
         let probe = Probe::new(&self.world).in_cgroup(workload);
         probe.attempt(attempt).expect("an outcome")
+    }
+
+    /// A flow that stays.
+    pub(crate) fn hold(&self, workload: &Cgroup, attempt: &str) -> Held {
+        let probe = Probe::new(&self.world).in_cgroup(workload);
+        let mut flow = probe.start(attempt).expect("a probe");
+        assert!(flow.outcome().expect("an outcome").ok);
+        flow
     }
 
     /// A policy that lets what is below `/llm` of the root go to one country.
