@@ -3,17 +3,23 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use enforcer_common::abi::CgroupId;
 use enforcer_tests::lab::{
-    Peer, Recorder, World,
+    self, Peer, Recorder, WAYS, World,
     containerd::{
-        ALLOWED, Containerd, CriPod, DENIED, Deployed, LABELS, POLICY, answered, both, busybox,
-        wait_until,
+        ALLOWED, ContainerId, Containerd, CriPod, DENIED, Deployed, LABELS, POLICY, answered, both,
+        busybox, wait_until,
     },
 };
+
+/// How long the runtime is away.
+const OUTAGE: Duration = Duration::from_secs(60);
 
 /// The machine is small, and one of these fills it.
 fn alone() -> MutexGuard<'static, ()> {
@@ -156,9 +162,13 @@ fn no_tag_and_no_event_is_lost_while_the_runtime_is_away() {
     tried("8001");
     let known = tags();
     containerd.kill().expect("containerd to kill");
+    let killed = Instant::now();
     go_on("8001");
     tried("8002");
-    assert_eq!(tags(), known, "without the runtime");
+    while killed.elapsed() < OUTAGE {
+        assert_eq!(tags(), known, "without the runtime");
+        thread::sleep(Duration::from_millis(100));
+    }
     containerd.start().expect("containerd");
     go_on("8002");
     tried("8003");
@@ -187,4 +197,99 @@ fn no_tag_and_no_event_is_lost_while_the_runtime_is_away() {
         .start_in(&later, both("later"))
         .expect("a container");
     answered(&containerd, "later", &later);
+    let count = |events: &[serde_json::Value], action: &str| {
+        let of_runtime = |it: &&serde_json::Value| {
+            it["event"]["action"] == action && it["enforcer"]["source"] == "container runtime"
+        };
+        events.iter().filter(of_runtime).count()
+    };
+    let recovered = |events: &[serde_json::Value]| count(events, "source-recovered") > 0;
+    let all = deployed.events.wait_until(recovered).expect("events");
+    assert_eq!(count(&all, "source-failing"), 1, "an outage is told once");
+    assert_eq!(count(&all, "source-recovered"), 1);
+}
+
+#[test]
+fn a_pod_that_rules_its_own_network_gets_nothing_else_out() {
+    let _alone = alone();
+    let world = World::new().expect("a world");
+    let _peer = Peer::new(&world).expect("a peer");
+    let containerd = Containerd::new(&world).expect("containerd");
+    let recorder = Recorder::new(&world).expect("a recorder");
+    let pod = containerd.pod("ruler", &LABELS).expect("a pod");
+    // Programs and devices of the node, in namespaces of the pod.
+    let ruler = busybox("sleep 1000")
+        .with_mount(Path::new("/"), NODE)
+        .with_capabilities(&["NET_ADMIN", "NET_RAW"]);
+    let ruler = containerd.start_in(&pod, ruler).expect("a container");
+    let out = |script: &str, to: &str| gets_out(&containerd, &ruler, &recorder, script, to);
+    // Frames are for the gateway, whose address is known once it has been spoken to.
+    out(r#"probe "udp $1:9""#, &ALLOWED.to_string());
+    // The pod has no IPv6, and a router takes no frame with a tag or a label.
+    let ways = || {
+        let of_pods = |[allowed, _]: [&str; 2], reachable| reachable && !allowed.contains(':');
+        WAYS.into_iter()
+            .filter(move |(_, _, addresses, reachable)| of_pods(*addresses, *reachable))
+    };
+    assert_eq!(ways().count(), 7);
+    for (way, script, [allowed, refused], _) in ways() {
+        assert!(
+            out(script, allowed),
+            "{way} to {allowed} does not work at all"
+        );
+        assert!(
+            out(script, refused),
+            "{way} to {refused} does not work at all"
+        );
+    }
+    let deployed = Deployed::new(&containerd, POLICY).expect("enforcer");
+    wait_until("its interface is covered", || {
+        covered(&deployed, &pod) == Some(true)
+    });
+    for (way, script, [allowed, refused], _) in ways() {
+        assert!(!out(script, refused), "{way} to {refused}");
+        assert!(out(script, allowed), "{way} to {allowed}");
+    }
+}
+
+/// Where a container has the root of the node.
+const NODE: &str = "/node";
+
+/// Runs a way in a container that has the node's root, and says whether its packet got out.
+fn gets_out(
+    containerd: &Containerd<'_>,
+    container: &ContainerId,
+    recorder: &Recorder<'_>,
+    script: &str,
+    to: &str,
+) -> bool {
+    let marker = format!("to-{to}");
+    let probe = lab::binary("probe").expect("the probe");
+    let (script, probe) = (lab::defined(script), format!("PROBE={}", probe.display()));
+    let path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    // By their full paths, or busybox would be all of them.
+    let command = [
+        "/bin/busybox",
+        "chroot",
+        NODE,
+        "/usr/bin/env",
+        path,
+        &probe,
+        "/bin/sh",
+        "-c",
+        &script,
+        "sh",
+        to,
+        &marker,
+    ];
+    let executed = containerd.exec(container, &command.map(str::to_owned));
+    let executed = executed.expect("a shell");
+    let arrived = carries(recorder, &marker);
+    recorder.clear().expect("cleared");
+    println!(
+        "{script}: {to}: {arrived}: {}{}",
+        String::from_utf8_lossy(&executed.stdout),
+        String::from_utf8_lossy(&executed.stderr)
+    );
+    arrived
 }
