@@ -82,7 +82,7 @@ impl Lab {
         let deadline = Instant::now() + Duration::from_secs(10);
         while attached() != Some(true) {
             assert!(Instant::now() < deadline, "nothing is attached to {index}");
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 

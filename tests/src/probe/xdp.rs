@@ -49,7 +49,8 @@ pub(super) fn send(interface: u32, frame: &[u8]) -> io::Result<()> {
     bind(fd, interface)?;
     put(&frames, frame, &queue, &ring)?;
     // The kernel sends before the call returns, and takes no call that would wait for more.
-    Ok(drop(socket.send_with_flags(&[], libc::MSG_DONTWAIT)?))
+    socket.send_with_flags(&[], libc::MSG_DONTWAIT)?;
+    Ok(())
 }
 
 fn put(
