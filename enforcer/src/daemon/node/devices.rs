@@ -37,8 +37,10 @@ const NO_END: &str = "a network namespace of its processes has no veth or netkit
 pub(super) struct Devices {
     interfaces: Interfaces,
     own: NetnsId,
-    /// As they were listed last; `None` after they changed.
+    /// As they were listed last; `None` before.
     ends: Option<Vec<HostEnd>>,
+    /// They changed since.
+    outdated: bool,
     /// Interfaces changed, and nobody looked whether answers that come by them are to be believed.
     untrusted: bool,
     /// Numbers of namespaces that an interface leads to.
@@ -62,6 +64,7 @@ impl Devices {
             interfaces: Interfaces::open()?,
             own: own_namespace()?,
             ends: None,
+            outdated: false,
             untrusted: false,
             peers: HashMap::new(),
             settled: HashMap::new(),
@@ -69,6 +72,24 @@ impl Devices {
             coverage: HashMap::new(),
             gaps: Gaps::default(),
         })
+    }
+
+    /// The ends that there are. Whoever takes them puts them back.
+    fn ends(&mut self) -> anyhow::Result<Vec<HostEnd>> {
+        let before = self.ends.take().unwrap_or_default();
+        if !before.is_empty() && !self.outdated {
+            return Ok(before);
+        }
+        let ends = self.interfaces.host_ends().context("list interfaces")?;
+        self.outdated = false;
+        // The number of a namespace is another's once no interface leads to it any more; the index of
+        // an interface is not given again.
+        let now: HashSet<(u32, PeerId)> = ends.iter().map(|it| (it.index, it.peer)).collect();
+        let stayed = before.iter().map(|it| (it.index, it.peer));
+        let stayed = stayed.filter(|it| now.contains(it));
+        let stayed: HashSet<PeerId> = stayed.map(|(_, peer)| peer).collect();
+        self.peers.retain(|_, peer| stayed.contains(peer));
+        Ok(ends)
     }
 
     /// The processes of a cgroup of which all was judged, or that had none.
@@ -93,16 +114,10 @@ impl Node {
             self.forget_devices()?;
         }
         // First the links: for each namespace that one leads to, it is known by a number afterwards.
-        let ends = match self.devices.ends.take() {
-            Some(ends) => ends,
-            None => {
-                // Numbers of namespaces are given anew when others are gone.
-                self.devices.peers.clear();
-                let interfaces = &mut self.devices.interfaces;
-                interfaces.host_ends().context("list interfaces")?
-            }
-        };
+        let ends = self.devices.ends()?;
         let judged: Vec<Member> = self.tags.iter().filter_map(judged).collect();
+        let by_path: HashMap<&str, &Member> =
+            judged.iter().map(|it| (it.path.as_str(), it)).collect();
         let processes = self.processes(&judged, extent);
         let mut coverage = HashMap::new();
         let mut found = HashMap::new();
@@ -115,7 +130,7 @@ impl Node {
             };
             let ends = ends.iter().filter(|end| Some(end.peer) == peer);
             let ends: Vec<&HostEnd> = ends.collect();
-            let owner = owner(&namespace.members, &judged);
+            let owner = owner(&namespace.members, &by_path);
             for end in &ends {
                 self.attach_end(end, owner.cgroup)?;
             }
@@ -156,7 +171,7 @@ impl Node {
 
     /// Interfaces are listed anew when they are asked for next.
     pub fn interfaces_changed(&mut self) {
-        self.devices.ends = None;
+        self.devices.outdated = true;
         self.devices.untrusted = true;
     }
 
@@ -180,6 +195,7 @@ impl Node {
         let attached = self.enforcement.devices()?;
         let devices = &mut self.devices;
         devices.ends = None;
+        devices.peers.clear();
         devices.settled.clear();
         let attached = attached.into_iter().map(|device| {
             let complete = device.hooks.len() == DEVICE_HOOKS.len();
@@ -269,7 +285,7 @@ impl Node {
 
 /// The cgroup whose tag judges an interface: the nearest one at or above all that use it, as the pod
 /// of several containers is; where there is none, the first by its path.
-fn owner<'a>(members: &'a [Member], judged: &'a [Member]) -> &'a Member {
+fn owner<'a>(members: &'a [Member], judged: &HashMap<&str, &'a Member>) -> &'a Member {
     let first = members
         .iter()
         .min_by(|a, b| a.path.cmp(&b.path))
@@ -280,7 +296,7 @@ fn owner<'a>(members: &'a [Member], judged: &'a [Member]) -> &'a Member {
     };
     upwards(&first.path)
         .filter(|path| covers(path))
-        .find_map(|path| judged.iter().find(|member| member.path == path))
+        .find_map(|path| judged.get(path).copied())
         .unwrap_or(first)
 }
 
@@ -330,11 +346,14 @@ mod tests {
             member("/pod/app", 2),
             member("/pod/side", 1),
         ];
-        let judged = [sidecar.clone(), app.clone(), pod.clone()];
         let containers = [sidecar.clone(), app.clone()];
+        let mut judged: HashMap<&str, &Member> = [&sidecar, &app, &pod]
+            .map(|member| (member.path.as_str(), member))
+            .into();
         assert_eq!(owner(&containers, &judged), &pod);
         assert_eq!(owner(std::slice::from_ref(&app), &judged), &app);
-        assert_eq!(owner(&containers, &judged[..2]), &app);
+        judged.remove("/pod");
+        assert_eq!(owner(&containers, &judged), &app);
     }
 
     #[test]
