@@ -23,7 +23,7 @@ pub(super) type Listed = Result<Vec<(PodUid, PodInfo)>, CriError>;
 /// the next question follows after this, and after twice as long each time that nothing new was told.
 const SOON: Duration = Duration::from_millis(5);
 /// The longest pause while the runtime answers.
-const LATER: Duration = Duration::from_millis(40);
+const LATER: Duration = Duration::from_millis(20);
 /// The longest pause while it is down.
 const DOWN: Duration = Duration::from_secs(1);
 
