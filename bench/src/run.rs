@@ -198,6 +198,21 @@ fn verifier() -> Result<Vec<Verified>> {
     Ok(verified.collect())
 }
 
+/// Enforcer and empty programs under one load: the pairs, and the time of each program.
+///
+/// # Errors
+/// The bench cannot be set up, or a run failed.
+pub(crate) fn own(load: Load, v6: bool, pairs: usize) -> Result<()> {
+    let effort = Effort {
+        pairs,
+        rounds: 3 * pairs,
+    };
+    let (comparison, hooks) = compare::own(&mut Stage::new()?, load, v6, effort)?;
+    print!("{}", table::comparison(&comparison));
+    print!("{}", table::hooks(&hooks));
+    Ok(())
+}
+
 /// One load under enforcer, again and again.
 ///
 /// # Errors
