@@ -110,7 +110,7 @@ pub fn device_egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
         Ok(packet) => {
             let flow = frame.flow(&packet);
-            let mark = repeats::mark(&flow);
+            let mark = repeats::device_mark(&flow);
             // Each datagram may be the one that opens an exchange.
             if repeats::was_allowed(mark) && flow.proto != Proto::UDP {
                 return TC_ACT_UNSPEC;

@@ -4,27 +4,32 @@
 //! allowed leaves none, so each refusal is judged, counted and reported.
 
 use enforcer_common::{
-    abi::{CgroupId, Hook},
+    abi::CgroupId,
     verdict::{Decision, Flow, Mark},
 };
 
 use crate::maps::{ALLOWED, ALLOWED_SLOTS, EPOCH};
 
 /// The mark of a flow. To be made before the flow is judged: if the epoch ends meanwhile, the mark is
-/// of the one that ended, and is not found again. At a workload's interface it is another one than
-/// that of sockets, for the tag that judges there is found another way.
+/// of the one that ended, and is not found again.
 #[inline(always)]
 pub fn mark(flow: &Flow) -> Option<Mark> {
     // Each decision is to be traced.
     if cfg!(feature = "trace") {
         return None;
     }
-    let subject = match flow.hook {
-        Hook::Device => CgroupId(!flow.subject.0),
-        Hook::Connect | Hook::Sendmsg | Hook::Egress => flow.subject,
-    };
     // An epoch that ends while it is read is half of either; no other reader has just these halves.
-    Mark::of(&Flow { subject, ..*flow }, EPOCH.get(0)?)
+    Mark::of(flow, EPOCH.get(0)?)
+}
+
+/// The same at a workload's interface, where it is another one than that of sockets: the tag that
+/// judges there is found another way. Out of line, for the stack of that program is full.
+#[inline(never)]
+pub fn device_mark(flow: &Flow) -> Option<Mark> {
+    mark(&Flow {
+        subject: CgroupId(!flow.subject.0),
+        ..*flow
+    })
 }
 
 /// Whether an equal flow was allowed in this epoch.
