@@ -77,6 +77,25 @@ pub struct Input<'a> {
     pub cluster_dns: &'a [Addr],
 }
 
+impl<'a> Input<'a> {
+    /// Policies in classes over databases, and the least of everything else: the first image, as of the
+    /// first minute, of a node that is not known, under a seed that everybody knows. So it is not for
+    /// an image that a kernel decides by with names of others.
+    #[must_use]
+    pub const fn of(policies: &'a [Policy], classes: &'a [Vec<usize>], geo: &'a GeoSet) -> Self {
+        Self {
+            policies,
+            classes,
+            geo,
+            nat64: &[],
+            generation: 1,
+            now: Minute(0),
+            seed: Seed([0; 2]),
+            cluster_dns: &[],
+        }
+    }
+}
+
 /// Compiles an image.
 ///
 /// # Errors

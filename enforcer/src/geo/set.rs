@@ -22,10 +22,10 @@ pub enum Agreement {
     Any,
 }
 
-/// The databases in use.
-#[derive(Clone, Debug)]
+/// The databases in use. Without any, addresses have nothing but their special-purpose ranges.
+#[derive(Clone, Debug, Default)]
 pub struct GeoSet {
-    /// At least one.
+    /// In the order in which they were given.
     pub databases: Vec<Database>,
     /// How they are combined.
     pub agreement: Agreement,

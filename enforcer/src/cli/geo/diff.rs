@@ -6,10 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use enforcer_common::{
-    names::Seed,
-    verdict::{Decision, Verdict},
-};
+use enforcer_common::verdict::{Decision, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -203,15 +200,9 @@ fn verdicts(paths: &[PathBuf], old: &GeoSet, new: &GeoSet) -> anyhow::Result<Vec
     let classes: Vec<Vec<usize>> = (0..policies.len()).map(|policy| vec![policy]).collect();
     let resolvers = node_resolvers();
     let input = |geo| Input {
-        policies: &policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 0,
         now: Minute::of(Timestamp::now()),
-        // Nothing that the kernel hashed is asked.
-        seed: Seed([0; 2]),
         cluster_dns: &resolvers,
+        ..Input::of(&policies, &classes, geo)
     };
     let (image, changes) = changed_verdicts(&input(old), &input(new))?;
     let told = changes.into_iter().map(|change| VerdictMove {

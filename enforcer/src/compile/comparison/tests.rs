@@ -3,14 +3,11 @@ use enforcer_common::{
     verdict::Verdict,
 };
 
-use enforcer_common::names::Seed;
-use jiff::civil::date;
-
 use super::{Comparison, Difference, Version};
 use crate::{
     compile::{Atlas, Input, compile},
-    geo::{Agreement, GeoSet},
-    policy::{Bundle, BundleFile, Minute, Policy, load_with},
+    geo::GeoSet,
+    policy::{Policy, load_text},
 };
 
 fn policies(rules: &str) -> Vec<Policy> {
@@ -18,35 +15,13 @@ fn policies(rules: &str) -> Vec<Policy> {
         "apiVersion: enforcer.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {{name: p}}\n\
          spec:\n  selector: [{{exec: true}}]\n  default: deny\n  rules:\n{rules}"
     );
-    let bundle = Bundle {
-        files: vec![BundleFile {
-            path: "p.yaml".to_owned(),
-            text,
-        }],
-    };
-    load_with(&[], &bundle).expect("sound").policies
-}
-
-fn geo() -> GeoSet {
-    GeoSet {
-        databases: Vec::new(),
-        agreement: Agreement::All,
-    }
+    load_text("p.yaml", &text).expect("sound").policies
 }
 
 fn differences(before: &str, after: &str, tags: [Option<Tag>; 2]) -> Vec<Difference> {
-    let (before, after, geo) = (policies(before), policies(after), geo());
+    let (before, after, geo) = (policies(before), policies(after), GeoSet::default());
     let classes = [vec![0]];
-    let input = |policies| Input {
-        policies,
-        classes: &classes,
-        geo: &geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute::start_of(date(2026, 11, 22)),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    };
+    let input = |policies| Input::of(policies, &classes, &geo);
     let inputs = [input(&before[..]), input(&after[..])];
     let images = inputs.map(|input| compile(&input).expect("it fits"));
     let atlases = inputs.map(|input| Atlas::of(&input).expect("it fits"));

@@ -2,12 +2,10 @@ use std::{fs, net::IpAddr, path::Path};
 
 use mmdb_writer::{Value, Writer, ipnet::IpNet};
 
-use enforcer_common::names::Seed;
-
 use super::*;
 use crate::{
     geo::{Agreement, GeoSet},
-    policy::{self, Minute},
+    policy::load_text,
 };
 
 const POLICY: &str = "\
@@ -39,9 +37,7 @@ fn database(directory: &Path, name: &str, networks: &[(&str, &str)]) -> GeoSet {
 #[test]
 fn changes_are_those_of_single_decisions() {
     let directory = tempfile::tempdir().expect("a directory");
-    let file = directory.path().join("inside.yaml");
-    fs::write(&file, POLICY).expect("written");
-    let policies = policy::load(&[file]).expect("sound").policies;
+    let policies = load_text("inside.yaml", POLICY).expect("sound").policies;
     let old = [
         ("20.0.0.0/14", "DE"),
         ("2a00:1::/32", "DE"),
@@ -55,16 +51,7 @@ fn changes_are_those_of_single_decisions() {
     let old = database(directory.path(), "old.mmdb", &old);
     let new = database(directory.path(), "new.mmdb", &new);
     let classes = [vec![0]];
-    let input = |geo| Input {
-        policies: &policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 0,
-        now: Minute(0),
-        seed: Seed([0; 2]),
-        cluster_dns: &[],
-    };
+    let input = |geo| Input::of(&policies, &classes, geo);
     let (_, changes) = changed_verdicts(&input(&old), &input(&new)).expect("it fits");
     let told: Vec<_> = changes
         .iter()
@@ -129,10 +116,7 @@ fn changes_are_those_of_single_decisions() {
 
 #[test]
 fn services_cover_every_port_and_the_rest() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let file = directory.path().join("inside.yaml");
-    fs::write(&file, POLICY).expect("written");
-    let policies = policy::load(&[file]).expect("sound").policies;
+    let policies = load_text("inside.yaml", POLICY).expect("sound").policies;
     let names: Vec<_> = services(&policies)
         .into_iter()
         .map(|service| service.name)

@@ -29,7 +29,7 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
         "what is in force was put there by an earlier daemon, and its policies could not be read: \
          there is nothing to compare with",
     )?;
-    let atlases = (atlas(node, loaded)?, atlas(node, &prepared.loaded)?);
+    let atlases = (atlas(loaded)?, atlas(&prepared.loaded)?);
     let comparison = Comparison::of(
         Version {
             image: &loaded.image,
@@ -66,16 +66,11 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
 }
 
 /// Where the policies tell addresses apart. Exceptions of isolations do not count.
-fn atlas(node: &Node, loaded: &Loaded) -> anyhow::Result<Atlas> {
+fn atlas(loaded: &Loaded) -> anyhow::Result<Atlas> {
     let input = Input {
-        policies: &loaded.policies,
-        classes: &[],
-        geo: &loaded.geo,
-        nat64: &[],
-        generation: 0,
         now: loaded.made_at,
-        seed: node.seed,
         cluster_dns: &node_resolvers(),
+        ..Input::of(&loaded.policies, &[], &loaded.geo)
     };
     Ok(Atlas::of(&input)?)
 }
