@@ -13,7 +13,6 @@ mod atlas;
 mod chains;
 mod classes;
 mod comparison;
-mod diff;
 mod error;
 mod flat;
 mod image;
@@ -33,8 +32,7 @@ use enforcer_common::{
 };
 
 pub use atlas::Atlas;
-pub use comparison::{Comparison, Difference, Extent, Version};
-pub use diff::{Service, VerdictChange, changed_verdicts};
+pub use comparison::{Comparison, Difference, Version};
 pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
