@@ -16,6 +16,7 @@ mod event_file;
 mod geo;
 mod instance;
 mod mount_ns;
+mod namespace;
 mod netns;
 mod node;
 mod peer;
