@@ -44,6 +44,7 @@ pub(crate) fn measure(
         name: name.to_owned(),
         place: stage.bed.place(cgroup),
         destinations: nowhere.clone(),
+        alternative: false,
     };
     let control = subject("nothing, in another cgroup (A/A)", &again);
     let without_names = subject("a policy without names", &without.cgroup);

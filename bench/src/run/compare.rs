@@ -92,7 +92,7 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
             });
         }
         let without_lists = refused.len() + 1 - judged.len();
-        let mut compare = |load, name: &str, subjects: &[Subject]| {
+        let mut compare = |load, name: &str, subjects: &[Subject], effort| {
             let base = stage.bed.place(&stage.base);
             let found = pairs::compare(&mut stage.client, &base, subjects, (load, name), effort)?;
             print!("{}", table::comparison(&found));
@@ -100,12 +100,14 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
             anyhow::Ok(())
         };
         for (load, name) in LOADS {
-            compare(load, &format!("{name}, {family}"), &subjects)?;
+            compare(load, &format!("{name}, {family}"), &subjects, effort)?;
         }
         if lists.is_some() {
-            compare(BULK.0, BULK.1, &subjects)?;
-            compare(REFUSED_UDP.0, REFUSED_UDP.1, &refused)?;
-            compare(REFUSED_TCP.0, REFUSED_TCP.1, &refused[..without_lists])?;
+            let brief = effort.brief();
+            compare(BULK.0, BULK.1, &subjects, brief)?;
+            compare(REFUSED_UDP.0, REFUSED_UDP.1, &refused, brief)?;
+            let refused = &refused[..without_lists];
+            compare(REFUSED_TCP.0, REFUSED_TCP.1, refused, brief)?;
         }
         live.hooks
             .extend(basics.hooks(stage, &inside, family, &LOADS)?);
@@ -236,6 +238,7 @@ fn subject(name: &str, place: Place, to: &Path) -> Subject {
         name: name.to_owned(),
         place,
         destinations: to.into(),
+        alternative: false,
     }
 }
 
@@ -283,7 +286,11 @@ impl Lists {
     /// Each with the addresses that it must refuse.
     fn subjects(&self, stage: &Stage) -> Vec<(Subject, PathBuf)> {
         let subject = |loading: &Loading, place, [inside, outside]: &[PathBuf; 2]| {
-            (subject(&loading.name, place, inside), outside.clone())
+            let subject = Subject {
+                alternative: true,
+                ..subject(&loading.name, place, inside)
+            };
+            (subject, outside.clone())
         };
         let nft = self.nft.iter();
         let nft = nft.map(|(nft, files)| subject(&nft.loading, nft.place(), files));
