@@ -29,8 +29,8 @@ pub mod redact;
 pub mod sequence;
 pub mod sinks;
 
-#[cfg(test)]
-mod samples;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 
 pub use aggregate::{Aggregator, Sweep};
 pub use clock::Clock;

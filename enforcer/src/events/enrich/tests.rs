@@ -17,7 +17,10 @@ use crate::{
 };
 
 fn enricher() -> Enricher<SampleContext> {
-    Enricher::new(SampleContext, ProcFs::at(Path::new("/nonexistent")))
+    Enricher::new(
+        SampleContext::of_a_node(),
+        ProcFs::at(Path::new("/nonexistent")),
+    )
 }
 
 #[test]
