@@ -146,15 +146,29 @@ fn hec_over_tls_and_compressed() {
     assert_all_arrived(&arrivals);
 }
 
-#[test]
-fn rotel_over_otlp_http() {
+fn otlp(sink: impl FnOnce(&Rotel) -> String) {
     let directory = TempDir::new().expect("a directory");
     let arrivals = Arc::new(Arrivals::default());
     let backend = Listener::start(Http(Otlp::new(&arrivals)), None).expect("a port");
     let mut rotel = Rotel::new(directory.path(), backend.address()).expect("it is there");
     rotel.start().expect("it listens");
-    let sink = format!("otlp+http://{}", rotel.http());
+    let sink = sink(&rotel);
     let report = disturb(&mut rotel, sink, directory.path()).expect("everything is delivered");
     assert_eq!(report.lost, 0, "{report:?}");
     assert_all_arrived(&arrivals);
+}
+
+#[test]
+fn rotel_over_otlp_http() {
+    otlp(|rotel| format!("otlp+http://{}", rotel.http()));
+}
+
+#[test]
+fn rotel_over_otlp_grpc() {
+    otlp(|rotel| format!("otlp+grpc://{}", rotel.grpc()));
+}
+
+#[test]
+fn rotel_over_otlp_grpc_compressed() {
+    otlp(|rotel| format!("otlp+grpc://{}?gzip=true", rotel.grpc()));
 }

@@ -69,6 +69,8 @@ fn remote_sinks_have_a_spool_a_name_and_their_format() {
             Format::Ecs,
         ),
         ("otlp+http://collector:4318", Format::Otlp),
+        ("otlp+grpc://[::1]:4317", Format::Otlp),
+        ("otlp+grpcs://collector:4317?gzip=true", Format::Otlp),
         (
             "webhook+https://hook.example/x?format=ocsf&body=array",
             Format::Ocsf,
@@ -107,6 +109,7 @@ fn what_cannot_be_meant_is_said() {
     assert!(problem("kafka:topic").contains("`kafka:topic` is not known"));
     assert!(problem("syslog+tls://siem").contains("has no host and port"));
     assert!(problem("otlp+http://").contains("has no host"));
+    assert!(problem("otlp+grpc://collector").contains("has no host and port"));
     let unknown = problem("syslog+tcp://a:1?colour=red");
     assert!(
         unknown.contains("has no option `colour`: it has facility, format"),
