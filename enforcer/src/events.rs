@@ -35,7 +35,8 @@ pub mod samples;
 pub use aggregate::{Aggregator, Sweep};
 pub use clock::Clock;
 pub use context::{
-    Context, DatabaseRef, GeoAgreement, Mode, PlaceInfo, RuleInfo, WorkloadInfo, WorkloadKind,
+    Context, DatabaseRef, GeoAgreement, Mode, NamesInfo, PlaceInfo, RuleInfo, WorkloadInfo,
+    WorkloadKind,
 };
 pub use enrich::{Enricher, process::ProcFs};
 pub use offenders::Offenders;

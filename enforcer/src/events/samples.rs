@@ -14,7 +14,8 @@ use enforcer_common::{
 
 use super::{
     context::{
-        Context, DatabaseRef, GeoAgreement, Mode, PlaceInfo, RuleInfo, WorkloadInfo, WorkloadKind,
+        Context, DatabaseRef, GeoAgreement, Mode, NamesInfo, PlaceInfo, RuleInfo, WorkloadInfo,
+        WorkloadKind,
     },
     record::{CommandName, Observer, Parent, Process, ProcessImage},
 };
@@ -217,8 +218,14 @@ impl Context for SampleContext {
         }
     }
 
-    fn domain(&self, _cgroup: CgroupId, place: Addr) -> Option<Arc<str>> {
-        self.is_example(place).then(|| Arc::clone(&self.domain))
+    fn names(&self, _: CgroupId, _: Option<&str>, place: Addr) -> NamesInfo {
+        if !self.is_example(place) {
+            return NamesInfo::default();
+        }
+        NamesInfo {
+            domain: Some(Arc::clone(&self.domain)),
+            patterns: vec![Arc::clone(&self.domain)],
+        }
     }
 
     fn nat64(&self) -> &[Nat64Prefix] {

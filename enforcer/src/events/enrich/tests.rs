@@ -39,7 +39,10 @@ fn everything_that_is_known() {
         Some(CONTAINER)
     );
     assert_eq!(facts.placement.pod_uid.as_deref(), Some(POD));
-    assert_eq!(facts.destination.domain.as_deref(), Some("api.example.com"));
+    assert_eq!(
+        facts.destination.names.domain.as_deref(),
+        Some("api.example.com")
+    );
     assert_eq!(facts.severity(), Severity::Medium);
 }
 
