@@ -18,20 +18,20 @@ use crate::crypto::provider;
 
 /// How long connecting, TLS included, may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a request may take from beginning to end.
-const REQUEST: Duration = Duration::from_secs(30);
 /// Most of an answer that is read, bytes.
 const ANSWER: u64 = 64 << 10;
 /// Most of an answer that is shown, characters.
 const SHOWN: usize = 200;
 
-/// What all requests of a sink have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What all requests of a sink have in common, over HTTP or gRPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
     /// File with the token or password; read anew for each connection attempt that is refused.
     pub token_file: Option<PathBuf>,
     /// Compress what is sent.
     pub gzip: bool,
+    /// How long a request may take from beginning to end.
+    pub timeout: Duration,
     /// For `https`.
     pub tls: TlsOptions,
 }
@@ -90,7 +90,7 @@ impl Client {
             .max_redirects_will_error(false)
             .user_agent(concat!("enforcer/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(REQUEST))
+            .timeout_global(Some(options.timeout))
             .max_idle_connections(1)
             // A proxy of the environment would be one more place that events go to.
             .proxy(None)

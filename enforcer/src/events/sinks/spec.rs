@@ -284,8 +284,11 @@ fn kind(target: &str, options: &mut Options) -> Result<(Kind, bool, Format), Sin
         "syslog+unix" if rest.is_empty() => return Err(SinkSpecError::NoPath),
         "syslog+unix" => syslog(Transport::Unix(rest.into()), options)?,
         "syslog+udp" => syslog(Transport::Udp(address()?), options)?,
-        "syslog+tcp" => syslog(Transport::Tcp(address()?), options)?,
-        "syslog+tls" => syslog(Transport::Tls(address()?, options.tls()?), options)?,
+        "syslog+tcp" => syslog(Transport::Tcp(address()?, options.timeout()?), options)?,
+        "syslog+tls" => syslog(
+            Transport::Tls(address()?, options.timeout()?, options.tls()?),
+            options,
+        )?,
         "splunk-hec+https" | "splunk-hec+http" => Kind::SplunkHec {
             base: url(protocol(scheme))?,
             hec: options.hec()?,

@@ -3,8 +3,6 @@
 mod connect;
 mod failure;
 
-use std::time::Duration;
-
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use tokio::{runtime, time::timeout};
 use tonic::{
@@ -21,9 +19,6 @@ use crate::events::{
     sinks::{Sink, SinkError, Stopped, http::HttpOptions, tls::TlsOptions},
 };
 
-/// How long a request may take, connecting included.
-const REQUEST: Duration = Duration::from_secs(30);
-
 /// Calls `LogsService.Export` with batches of log records.
 pub struct OtlpGrpcSink {
     client: LogsServiceClient<Channel>,
@@ -35,7 +30,7 @@ pub struct OtlpGrpcSink {
 }
 
 impl OtlpGrpcSink {
-    /// Calls the receiver at `address` (`HOST:PORT`), over TLS unless `tls` is none. Nothing is
+    /// Calls the receiver at `address` (`HOST:PORT`), over TLS if `encrypted`. Nothing is
     /// connected to yet.
     ///
     /// # Errors
@@ -79,8 +74,8 @@ impl Sink for OtlpGrpcSink {
                 .metadata_mut()
                 .insert("authorization", token.clone());
         }
-        let client = &mut self.client;
-        let export = async { timeout(REQUEST, client.export(request)).await };
+        let (client, patience) = (&mut self.client, self.options.timeout);
+        let export = async { timeout(patience, client.export(request)).await };
         match self.runtime.block_on(export) {
             Ok(Ok(answer)) => taken(answer.into_inner(), batch.len()),
             Ok(Err(status)) => {

@@ -122,5 +122,6 @@ fn what_cannot_be_meant_is_said() {
     );
     assert!(problem("-?format=xml").contains("write one of ecs, ocsf, cef"));
     assert!(problem("-?verdict=never").contains("would_deny"));
+    assert!(problem("otlp+http://a?timeout=0s").contains("above 0"));
     assert!(problem("syslog+tls://a:1?cert=x").contains("both `cert` and `key`"));
 }
