@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use enforcer_common::{
     abi::{Addr, CgroupId},
@@ -54,7 +54,11 @@ fn told(learnt: &'static [&'static str], cgroup: u64, path: &str) -> NamesInfo {
         let keys = names.map(|name| NameKey::of_text(name, &SEED).expect("a name"));
         keys.collect()
     }));
-    known.names(CgroupId(cgroup), Some(path), Addr::from_v4([192, 0, 2, 1]))
+    known.names(
+        CgroupId(cgroup),
+        Some(path),
+        Addr::from(IpAddr::from([192, 0, 2, 1])),
+    )
 }
 
 fn info(domain: Option<&str>, patterns: &[&str]) -> NamesInfo {

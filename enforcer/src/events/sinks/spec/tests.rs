@@ -112,7 +112,7 @@ fn what_cannot_be_meant_is_said() {
     assert!(problem("otlp+grpc://collector").contains("has no host and port"));
     let unknown = problem("syslog+tcp://a:1?colour=red");
     assert!(
-        unknown.contains("has no option `colour`: it has facility, format"),
+        unknown.contains("has no option `colour`: it has timeout, facility, format"),
         "{unknown}"
     );
     let bad = problem("syslog+tcp://a:1?spool=lots");
