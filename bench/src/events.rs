@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Read as _,
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -79,8 +79,9 @@ struct Run {
 /// Where the records go.
 enum End {
     File(tempfile::TempDir),
-    /// Reads all, and says how many bytes and how many seconds of a core that took.
-    Peer(JoinHandle<(u64, f64)>),
+    /// Reads all, and says how many bytes and how many seconds of a core that took. A connection
+    /// without a byte ends it.
+    Peer(SocketAddr, JoinHandle<(u64, f64)>),
 }
 
 impl End {
@@ -94,14 +95,13 @@ impl End {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let peer = thread::spawn(move || {
-            let bytes = listener.accept().map(|(peer, _)| drain(peer));
-            (
-                bytes.unwrap_or(0),
-                seconds(ClockId::CLOCK_THREAD_CPUTIME_ID),
-            )
+            // The sink ends its connections to learn what was read, and opens others.
+            let carried = listener.incoming().map_while(Result::ok).map(drain);
+            let bytes = carried.take_while(|bytes| *bytes > 0).sum();
+            (bytes, seconds(ClockId::CLOCK_THREAD_CPUTIME_ID))
         });
         let spec = format!("{sink}://{address}?format={format}").parse()?;
-        Ok((Self::Peer(peer), spec))
+        Ok((Self::Peer(address, peer), spec))
     }
 
     fn close(self) -> Result<(u64, f64)> {
@@ -110,7 +110,10 @@ impl End {
                 let file = fs::metadata(directory.path().join("events"))?;
                 Ok((file.len(), 0.0))
             }
-            Self::Peer(peer) => peer.join().ok().context("the peer panicked"),
+            Self::Peer(address, peer) => {
+                drop(TcpStream::connect(address)?);
+                peer.join().ok().context("the peer panicked")
+            }
         }
     }
 }
