@@ -6,6 +6,7 @@ use anyhow::Result;
 use enforcer::events::{
     Aggregator, Clock, Enricher, ProcFs, Record,
     encode::{Encoder, Format},
+    record::{Process, ProcessImage},
     samples::{self, SampleContext},
 };
 
@@ -24,7 +25,7 @@ pub(super) fn encode(counted: &mut Counted) -> Result<()> {
     let records: Vec<Record> = (0..RECORDS)
         .map(|number| {
             let mut violation = aggregator.first(&samples::event_to(0xcb00_7100 + number));
-            Arc::make_mut(&mut violation.facts).process = Some(samples::process());
+            Arc::make_mut(&mut violation.facts).process = Some(process());
             Record::Violation(violation)
         })
         .collect();
@@ -45,4 +46,17 @@ pub(super) fn encode(counted: &mut Counted) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Without a parent: the budgets are for such a record.
+fn process() -> Process {
+    let process = samples::process();
+    let image = process.image.map(|image| ProcessImage {
+        parent: None,
+        ..ProcessImage::clone(&image)
+    });
+    Process {
+        image: image.map(Arc::new),
+        ..process
+    }
 }
