@@ -36,7 +36,7 @@ pub use comparison::{Comparison, Difference, Version};
 pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
-pub use names::NameUsage;
+pub use names::{NameUsage, PatternTexts};
 pub use partition::AddressUsage;
 pub use provenance::Provenance;
 
@@ -132,7 +132,7 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
         names: names.usage(),
         bytes: pages.len() * PAGE_BYTES,
     };
-    Ok(Image::new(pages, rules, usage, until))
+    Ok(Image::new(pages, rules, names.into_texts(), usage, until))
 }
 
 /// For each class: of its policies, the first by name that says something, for mark and DSCP each.
