@@ -1,11 +1,9 @@
 //! How many first refusals a second one core takes from the kernel's record to a line at a sink.
 
-mod source;
-
 use std::{
     fs,
     io::Read as _,
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -14,7 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use enforcer::events::{
     Aggregator, Clock, Enricher, Observer, Offenders, Pipeline, ProcFs, Record, Sequence, SinkSpec,
+    clock::boottime_ns,
     encode::Format,
+    samples::{self, SampleContext},
 };
 use enforcer_common::abi::Event;
 use nix::time::{ClockId, clock_gettime};
@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
 use crate::quartiles::Quartiles;
 
 const EVENTS: u32 = 200_000;
+/// As many as a kernel's flow table holds.
+const FLOWS: u32 = 65_536;
 /// As many as the daemon may find in the ring at once.
 const BATCH: u32 = 1000;
 /// The ring would hold what is not drained; here it is the sink that must keep up.
@@ -77,8 +79,9 @@ struct Run {
 /// Where the records go.
 enum End {
     File(tempfile::TempDir),
-    /// Reads all, and says how many bytes and how many seconds of a core that took.
-    Peer(JoinHandle<(u64, f64)>),
+    /// Reads all, and says how many bytes and how many seconds of a core that took. A connection
+    /// without a byte ends it.
+    Peer(SocketAddr, JoinHandle<(u64, f64)>),
 }
 
 impl End {
@@ -92,14 +95,13 @@ impl End {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let peer = thread::spawn(move || {
-            let bytes = listener.accept().map(|(peer, _)| drain(peer));
-            (
-                bytes.unwrap_or(0),
-                seconds(ClockId::CLOCK_THREAD_CPUTIME_ID),
-            )
+            // The sink ends its connections to learn what was read, and opens others.
+            let carried = listener.incoming().map_while(Result::ok).map(drain);
+            let bytes = carried.take_while(|bytes| *bytes > 0).sum();
+            (bytes, seconds(ClockId::CLOCK_THREAD_CPUTIME_ID))
         });
         let spec = format!("{sink}://{address}?format={format}").parse()?;
-        Ok((Self::Peer(peer), spec))
+        Ok((Self::Peer(address, peer), spec))
     }
 
     fn close(self) -> Result<(u64, f64)> {
@@ -108,7 +110,10 @@ impl End {
                 let file = fs::metadata(directory.path().join("events"))?;
                 Ok((file.len(), 0.0))
             }
-            Self::Peer(peer) => peer.join().ok().context("the peer panicked"),
+            Self::Peer(address, peer) => {
+                drop(TcpStream::connect(address)?);
+                peer.join().ok().context("the peer panicked")
+            }
         }
     }
 }
@@ -127,7 +132,10 @@ fn run(format: &str, sink: &str) -> Result<Run> {
     let observer = Observer::this_host();
     let numbers = Sequence::of_run(&observer.run);
     let mut pipeline = Pipeline::open(&observer, &[spec], None, numbers)?;
-    let enricher = Enricher::new(source::known(), ProcFs::at(Path::new("/proc")));
+    let enricher = Enricher::new(
+        SampleContext::of_everything(),
+        ProcFs::at(Path::new("/proc")),
+    );
     let mut aggregator = Aggregator::new(enricher, Clock::now(), Duration::from_secs(60));
     let mut offenders = Offenders::default();
     let comm = own_name()?;
@@ -135,7 +143,7 @@ fn run(format: &str, sink: &str) -> Result<Run> {
     for first in (0..EVENTS).step_by(BATCH as usize) {
         // As in the ring: all of a batch has happened before the first of it is read.
         let events: Vec<Event> = (first..first + BATCH)
-            .map(|number| source::event(number, comm))
+            .map(|number| event(number, comm))
             .collect();
         for event in &events {
             let record = Record::Violation(aggregator.first(event));
@@ -167,6 +175,16 @@ fn wait_until_fewer_wait(pipeline: &Pipeline, most: u64) {
     while pipeline.status().any(|sink| sink.waiting > most) {
         // Spinning would count as work of the pipeline.
         thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A first refusal of this process.
+fn event(number: u32, comm: [u8; 16]) -> Event {
+    Event {
+        at_ns: boottime_ns(),
+        pid: std::process::id(),
+        comm,
+        ..samples::event_to(number % FLOWS)
     }
 }
 

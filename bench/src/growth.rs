@@ -105,6 +105,7 @@ impl Growth {
             name: name.to_owned(),
             place: stage.bed.place(cgroup),
             destinations: destinations.clone(),
+            alternative: false,
         });
         let subjects: Vec<Subject> = subjects.collect();
         let base = stage.bed.place(&stage.base);

@@ -53,6 +53,17 @@ enum Verb {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Nothing but enforcer and empty programs under one load, to see what a change of code does
+    Own {
+        /// What to send
+        load: client::Load,
+        /// Over IPv6
+        #[arg(long)]
+        v6: bool,
+        /// How many pairs
+        #[arg(long, default_value_t = 25)]
+        pairs: usize,
+    },
     /// Nothing but one load under enforcer, to be looked at with perf
     Profile {
         /// What to send
@@ -71,6 +82,7 @@ fn main() -> ExitCode {
         Verb::Run { scale, target } => run::bench(scale, &target),
         Verb::Report { target } => report::write(&target),
         Verb::Events { rounds } => run::events(rounds).map(drop),
+        Verb::Own { load, v6, pairs } => run::own(load, v6, pairs),
         Verb::Profile { load, seconds } => run::profile(load, Duration::from_secs(seconds)),
         Verb::Client => client::serve(),
     };

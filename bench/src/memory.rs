@@ -4,12 +4,9 @@ use anyhow::{Context as _, Result};
 use enforcer::{
     compile::{Image, Input, compile},
     geo::GeoSet,
-    policy::{Minute, Policy},
+    policy::Policy,
 };
-use enforcer_common::{
-    abi::{CgroupId, ClassId, Tag},
-    names::Seed,
-};
+use enforcer_common::abi::{CgroupId, ClassId, Tag};
 use serde::{Deserialize, Serialize};
 
 use crate::own::Own;
@@ -69,14 +66,5 @@ impl Memory {
 fn image(policies: &[Policy], geo: &GeoSet) -> Result<Image> {
     let pairs = (0..policies.len()).flat_map(|a| (a + 1..policies.len()).map(move |b| vec![a, b]));
     let classes: Vec<Vec<usize>> = pairs.take(WORKLOADS).collect();
-    Ok(compile(&Input {
-        policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    })?)
+    Ok(compile(&Input::of(policies, &classes, geo))?)
 }

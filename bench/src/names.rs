@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use enforcer::{
     kernel::Interfaces,
-    policy::{NamePattern, Policy},
+    policy::{NamePattern, Policy, load_text},
 };
 use enforcer_tests::lab::Cgroup;
 
@@ -31,7 +31,7 @@ pub(crate) fn measure(
     let without = Own::new("no-names", &own::image(&stage.policies, &stage.geo)?)?;
     let mut standing = Vec::new();
     for &count in counts {
-        let policy = policy(stage, count)?;
+        let policy = policy(count)?;
         let mut own = Own::new(
             &format!("names-{count}"),
             &own::image(&[policy], &stage.geo)?,
@@ -44,6 +44,7 @@ pub(crate) fn measure(
         name: name.to_owned(),
         place: stage.bed.place(cgroup),
         destinations: nowhere.clone(),
+        alternative: false,
     };
     let control = subject("nothing, in another cgroup (A/A)", &again);
     let without_names = subject("a policy without names", &without.cgroup);
@@ -95,8 +96,8 @@ fn check(stage: &mut Stage, subject: &Subject) -> Result<()> {
 }
 
 /// A policy of `count` names, of which one is asked for.
-fn policy(stage: &Stage, count: usize) -> Result<Policy> {
-    let mut policies = own::load(&text(&[NAME.to_owned()]), stage.directory.path())?;
+fn policy(count: usize) -> Result<Policy> {
+    let mut policies = load_text("names.yaml", &text(&[NAME.to_owned()]))?.policies;
     let mut policy = policies.pop().context("no policy")?;
     let peer = policy
         .rules

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Lines},
+    net::{Ipv4Addr, SocketAddr},
     process::{Child, ChildStderr, Stdio},
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use enforcer::{
     },
     kernel::{Build, Enforcement, PinDir},
 };
-use enforcer_tests::lab::{Cgroup, Instance};
+use enforcer_tests::lab::{Cgroup, Instance, RecordSocket, Refused, World};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -32,6 +33,9 @@ pub(crate) struct NodeFigures {
     pub(crate) push: Latencies,
     /// From the making of a cgroup to its tag.
     pub(crate) tag: Latencies,
+    /// From the return of a connect that is refused to its record at a datagram socket; each to a
+    /// destination of its own.
+    pub(crate) record: Latencies,
     /// Resident memory of the idle daemon, in KiB.
     pub(crate) resident_kib: u64,
     /// The most that it ever was.
@@ -84,6 +88,7 @@ pub(crate) fn measure(patience: Patience) -> Result<NodeFigures> {
     let node = Node::start()?;
     let push = node.pushes(patience.times)?;
     let tag = node.tags(patience.times)?;
+    let record = node.records(patience.times)?;
     let before = node.time_on_cpu()?;
     std::thread::sleep(patience.idle);
     let spent = node.time_on_cpu()? - before;
@@ -91,6 +96,7 @@ pub(crate) fn measure(patience: Patience) -> Result<NodeFigures> {
         policies: POLICIES,
         push,
         tag,
+        record,
         resident_kib: node.memory("VmRSS:")?,
         peak_kib: node.memory("VmHWM:")?,
         idle_percent: spent.as_secs_f64() / patience.idle.as_secs_f64() * 100.0,
@@ -100,11 +106,12 @@ pub(crate) fn measure(patience: Patience) -> Result<NodeFigures> {
 /// Fields in the order in which they must go.
 struct Node {
     daemon: Daemon,
-    _workloads: Vec<Cgroup>,
+    workloads: Vec<Cgroup>,
     root: Cgroup,
     instance: Instance,
-    /// The daemon reads it with every push.
-    _policies: TempDir,
+    records: RecordSocket,
+    /// The daemon reads its policies with every push.
+    _directory: TempDir,
 }
 
 struct Daemon {
@@ -129,14 +136,17 @@ impl Node {
         let (instance, root) = (Instance::new()?, Cgroup::new("node")?);
         let workloads = (0..WORKLOADS).map(|number| root.child(&format!("w{number}")));
         let workloads = workloads.collect::<Result<_>>()?;
-        let policies = TempDir::new()?;
+        let directory = TempDir::new()?;
+        let policies = directory.path().join("policies");
+        fs::create_dir(&policies)?;
+        let records = RecordSocket::bind(directory.path())?;
         let mut child = instance
             .verb("run")?
             .arg("--cgroup-root")
             .arg(root.path())
             .arg("--policies")
-            .arg(policies.path())
-            .args(["--events", "file:/dev/null"])
+            .arg(&policies)
+            .args(["--events", "file:/dev/null", "--events", &records.sink()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -154,9 +164,10 @@ impl Node {
         Ok(Self {
             daemon,
             root,
-            _workloads: workloads,
+            workloads,
             instance,
-            _policies: policies,
+            records,
+            _directory: directory,
         })
     }
 
@@ -186,6 +197,21 @@ impl Node {
                 std::thread::yield_now();
             }
             Ok(start.elapsed())
+        };
+        Latencies::of((0..times).map(one).collect::<Result<_>>()?)
+    }
+
+    /// Addresses of documentation (RFC 5737), which are in no country; never sent to, for they are
+    /// refused, and the namespace leads nowhere.
+    fn records(&self, times: usize) -> Result<Latencies> {
+        let world = World::new()?;
+        let workload = self.workloads.first().context("no workload")?;
+        let mut refused = Refused::start(&world, workload)?;
+        let one = |number: usize| {
+            let [_, _, high, low] = (number as u32).to_be_bytes();
+            let port = 1000 + u16::from(high);
+            let destination = SocketAddr::from((Ipv4Addr::new(203, 0, 113, low), port));
+            refused.time_to_record(destination, &self.records)
         };
         Latencies::of((0..times).map(one).collect::<Result<_>>()?)
     }

@@ -1,19 +1,16 @@
 //! Enforcer itself, with policies that permit every destination of the bench.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use aya::programs::ProgramInfo;
 use enforcer::{
     compile::{Image, Input, Usage, compile},
     geo::{CountrySet, GeoSet},
     kernel::{Build, Enforcement, HOOKS, Object, PinDir},
-    policy::{self, Minute, Policy},
+    policy::{Policy, load_text},
 };
-use enforcer_common::{
-    abi::{CgroupId, ClassId, Tag},
-    names::Seed,
-};
+use enforcer_common::abi::{CgroupId, ClassId, Tag};
 use enforcer_tests::lab::Cgroup;
 
 /// A cgroup with all hooks of enforcer.
@@ -84,16 +81,7 @@ impl Drop for Own {
 /// They are more than an image holds.
 pub(crate) fn image(policies: &[Policy], geo: &GeoSet) -> Result<Image> {
     let classes: Vec<Vec<usize>> = (0..policies.len()).map(|index| vec![index]).collect();
-    Ok(compile(&Input {
-        policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    })?)
+    Ok(compile(&Input::of(policies, &classes, geo))?)
 }
 
 /// `policies/sovereign-llm.yaml` for all countries instead of some; and for each country a policy of
@@ -101,7 +89,7 @@ pub(crate) fn image(policies: &[Policy], geo: &GeoSet) -> Result<Image> {
 ///
 /// # Errors
 /// The policy is not one any more.
-pub(crate) fn whole_world(geo: &GeoSet, directory: &Path) -> Result<Vec<Policy>> {
+pub(crate) fn whole_world(geo: &GeoSet) -> Result<Vec<Policy>> {
     let countries: CountrySet = geo
         .databases
         .iter()
@@ -126,16 +114,5 @@ pub(crate) fn whole_world(geo: &GeoSet, directory: &Path) -> Result<Vec<Policy>>
             country.to_lowercase()
         )?;
     }
-    load(&text, directory)
-}
-
-/// Policies from text.
-///
-/// # Errors
-/// They are not valid.
-pub(crate) fn load(text: &str, directory: &Path) -> Result<Vec<Policy>> {
-    let path = directory.join("policies.yaml");
-    fs::write(&path, text).context("write policies")?;
-    let loaded = policy::load(&[path]).map_err(|findings| anyhow!("{findings:?}"))?;
-    Ok(loaded.policies)
+    Ok(load_text("world.yaml", &text)?.policies)
 }

@@ -20,6 +20,8 @@ pub(crate) struct Subject {
     pub(crate) place: Place,
     /// Where its runs go, and those of the base beside them.
     pub(crate) destinations: PathBuf,
+    /// What one would use instead: so far behind that fewer pairs tell.
+    pub(crate) alternative: bool,
 }
 
 /// One kind of load, every subject.
@@ -49,8 +51,28 @@ pub(crate) struct Row {
 pub(crate) struct Effort {
     /// Pairs to collect of each subject.
     pub(crate) pairs: usize,
+    /// The same of alternatives.
+    pub(crate) alternatives: usize,
     /// Rounds after which to be content with fewer.
     pub(crate) rounds: usize,
+}
+
+impl Effort {
+    /// For what no claim is made of.
+    pub(crate) fn brief(self) -> Self {
+        Self {
+            pairs: self.alternatives,
+            ..self
+        }
+    }
+
+    fn pairs_of(self, subject: &Subject) -> usize {
+        if subject.alternative {
+            self.alternatives
+        } else {
+            self.pairs
+        }
+    }
 }
 
 /// Runs every subject in turn, round after round, so that what the machine does meanwhile meets
@@ -71,7 +93,7 @@ pub(crate) fn compare(
     let mut found: Vec<(Vec<f64>, usize)> = vec![(vec![], 0); subjects.len()];
     for _ in 0..effort.rounds {
         for (subject, (ratios, discarded)) in subjects.iter().zip(&mut found) {
-            if ratios.len() >= effort.pairs {
+            if ratios.len() >= effort.pairs_of(subject) {
                 continue;
             }
             let mut run = |place: &Place, to: &Path| client.ns(place, to, load, batches(load));
@@ -89,7 +111,10 @@ pub(crate) fn compare(
                 None => *discarded += 1,
             }
         }
-        if found.iter().all(|(ratios, _)| ratios.len() >= effort.pairs) {
+        let enough = |(subject, (ratios, _)): (&Subject, &(Vec<f64>, usize))| {
+            ratios.len() >= effort.pairs_of(subject)
+        };
+        if subjects.iter().zip(&found).all(enough) {
             break;
         }
     }

@@ -49,11 +49,13 @@ impl Scale {
     fn effort(self) -> Effort {
         match self {
             Self::Quick => Effort {
-                pairs: 11,
-                rounds: 24,
+                pairs: 15,
+                alternatives: 7,
+                rounds: 30,
             },
             Self::Full => Effort {
                 pairs: 31,
+                alternatives: 31,
                 rounds: 120,
             },
         }
@@ -130,10 +132,10 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
     let live = compare::run(&mut stage, scale.lists(), effort)?;
 
     eprintln!("==> growth: what a verdict costs when there is more to decide");
-    let mut growth = growth::measure(&mut stage, &scale.growth(), effort)?;
+    let mut growth = growth::measure(&mut stage, &scale.growth(), effort.brief())?;
     growth
         .comparisons
-        .extend(names::measure(&mut stage, scale.names(), effort)?);
+        .extend(names::measure(&mut stage, scale.names(), effort.brief())?);
     for comparison in &growth.comparisons {
         print!("{}", table::comparison(comparison));
     }
@@ -196,6 +198,22 @@ fn verifier() -> Result<Vec<Verified>> {
         instructions: report.verified_instructions,
     });
     Ok(verified.collect())
+}
+
+/// Enforcer and empty programs under one load: the pairs, and the time of each program.
+///
+/// # Errors
+/// The bench cannot be set up, or a run failed.
+pub(crate) fn own(load: Load, v6: bool, pairs: usize) -> Result<()> {
+    let effort = Effort {
+        pairs,
+        alternatives: pairs,
+        rounds: 3 * pairs,
+    };
+    let (comparison, hooks) = compare::own(&mut Stage::new()?, load, v6, effort)?;
+    print!("{}", table::comparison(&comparison));
+    print!("{}", table::hooks(&hooks));
+    Ok(())
 }
 
 /// One load under enforcer, again and again.

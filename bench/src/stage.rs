@@ -35,7 +35,7 @@ impl Stage {
             .prefix("enforcer-bench")
             .tempdir()?;
         let geo = GeoSet::open(&[], Agreement::All)?;
-        let policies = own::whole_world(&geo, directory.path())?;
+        let policies = own::whole_world(&geo)?;
         Ok(Self {
             directory,
             geo,

@@ -101,6 +101,7 @@ pub(crate) fn node(node: &NodeFigures) -> String {
     for (name, latencies) in [
         ("push to enforced", &node.push),
         ("new cgroup to tagged", &node.tag),
+        ("refused connect to its record at a sink", &node.record),
     ] {
         text += &format!(
             "  {name:<44} {:>7.1}, p99 {:.1}, worst {:.1} of {}\n",

@@ -31,7 +31,7 @@ pub use socket_tag::SocketTag;
 pub use tag::{Epoch, Stance, Tag};
 
 /// Version of everything in this module. A daemon refuses to adopt pinned maps of another version.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Names of maps and programs, as in the object. The kernel truncates at 15 bytes.
 pub mod names {

@@ -7,6 +7,8 @@
 
 mod answer;
 mod key;
+#[cfg(not(target_arch = "bpf"))]
+mod memory;
 mod message;
 
 pub use answer::{
@@ -17,7 +19,8 @@ pub use key::{
     MAX_NAME_BYTES, MAX_SUFFIX_LABELS, NameHasher, NameKey, NameKeyBuilder, Seed, WholeHasher,
     question_hash,
 };
+#[cfg(not(target_arch = "bpf"))]
+pub use memory::read_answer;
 pub use message::{
-    Bytes, CLASS_INTERNET, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Slice, Unread,
-    read_name, read_question,
+    Bytes, CLASS_INTERNET, HEADER_BYTES, Head, MAX_JUMPS, NameReader, Question, Unread, read_name,
 };

@@ -16,6 +16,18 @@ pub fn opaque(value: u64) -> u64 {
     value
 }
 
+/// Keeps the optimiser from leaving out what makes `value`, though nobody uses it.
+#[inline(always)]
+pub(crate) fn demand(value: u64) {
+    #[cfg(target_arch = "bpf")]
+    // SAFETY: copies a register onto itself.
+    unsafe {
+        core::arch::asm!("{0} = {0}", inout(reg) value => _, options(nomem, nostack));
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    core::hint::black_box(value);
+}
+
 /// The same value, of which the verifier knows nothing any more: so states that differ in it alone are
 /// one to it. `noise` is a value that it does not know either.
 #[inline(always)]

@@ -38,8 +38,7 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
     if flow.proto == Proto::TCP {
         replies::forget(ctx);
     }
-    let epoch = repeats::epoch();
-    let decision = settle(ctx, flow, || repeats::mark(flow, epoch));
+    let decision = settle(ctx, flow, repeats::mark(flow));
     if matches!(decision.verdict, Verdict::Allow) && matches!(decision.reason, Reason::Rule) {
         socket_tag::apply(ctx, flow.dst, tables::socket_tag(decision.class));
     }
@@ -50,8 +49,7 @@ pub fn connect(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// `sendmsg` and `sendto` of unconnected sockets.
 #[inline(always)]
 pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
-    let epoch = repeats::epoch();
-    let decision = settle(ctx, flow, || repeats::mark(flow, epoch));
+    let decision = settle(ctx, flow, repeats::mark(flow));
     dns::ask(ctx, flow, &decision);
     socket_action(decision)
 }
@@ -66,12 +64,12 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if dns::is_forged(ctx, &packet) => refuse(ctx, &packet.flow(ctx), Fault::Forged),
         Ok(packet) => {
             let flow = packet.flow(ctx);
-            let mark = repeats::mark(&flow, repeats::epoch());
+            let mark = repeats::mark(&flow);
             // Each question to a resolver is to be remembered.
             if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
                 return KEEP;
             }
-            let decision = settle(ctx, &flow, || mark);
+            let decision = settle(ctx, &flow, mark);
             dns::send(ctx, &packet, &decision);
             decision
         }
@@ -112,12 +110,12 @@ pub fn device_egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) if packet.housekeeping => return TC_ACT_UNSPEC,
         Ok(packet) => {
             let flow = frame.flow(&packet);
-            let mark = repeats::mark(&flow, repeats::epoch());
+            let mark = repeats::device_mark(&flow);
             // Each datagram may be the one that opens an exchange.
             if repeats::was_allowed(mark) && flow.proto != Proto::UDP {
                 return TC_ACT_UNSPEC;
             }
-            let decision = settle(&frame, &flow, || mark);
+            let decision = settle(&frame, &flow, mark);
             conversations::own(&frame, &flow, &decision);
             decision
         }
@@ -149,9 +147,8 @@ fn socket_action(decision: Decision) -> i32 {
     }
 }
 
-/// `mark` is asked for last: the processor hashes while it waits for the memory of the verdict.
 #[inline(always)]
-fn settle<C: Context>(ctx: &C, flow: &Flow, mark: impl FnOnce() -> Option<Mark>) -> Decision {
+fn settle<C: Context>(ctx: &C, flow: &Flow, mark: Option<Mark>) -> Decision {
     let tables = KernelTables(ctx);
     let decision = decide(&tables, flow);
     if !emit::records_packets(flow) {

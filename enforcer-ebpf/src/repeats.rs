@@ -4,32 +4,32 @@
 //! allowed leaves none, so each refusal is judged, counted and reported.
 
 use enforcer_common::{
-    abi::{CgroupId, Epoch, Hook},
+    abi::CgroupId,
     verdict::{Decision, Flow, Mark},
 };
 
 use crate::maps::{ALLOWED, ALLOWED_SLOTS, EPOCH};
 
-/// The epoch. To be read before the flow is judged: if it ends meanwhile, the mark is of the one that
-/// ended, and is not found again.
+/// The mark of a flow. To be made before the flow is judged: if the epoch ends meanwhile, the mark is
+/// of the one that ended, and is not found again.
 #[inline(always)]
-pub fn epoch() -> Epoch {
+pub fn mark(flow: &Flow) -> Option<Mark> {
     // Each decision is to be traced.
     if cfg!(feature = "trace") {
-        return Epoch::NONE;
+        return None;
     }
-    EPOCH.get(0).copied().unwrap_or(Epoch::NONE)
+    // An epoch that ends while it is read is half of either; no other reader has just these halves.
+    Mark::of(flow, EPOCH.get(0)?)
 }
 
-/// The mark of a flow. At a workload's interface it is another one than that of sockets, for the tag
-/// that judges there is found another way.
-#[inline(always)]
-pub fn mark(flow: &Flow, epoch: Epoch) -> Option<Mark> {
-    let subject = match flow.hook {
-        Hook::Device => CgroupId(!flow.subject.0),
-        Hook::Connect | Hook::Sendmsg | Hook::Egress => flow.subject,
-    };
-    Mark::of(&Flow { subject, ..*flow }, epoch)
+/// The same at a workload's interface, where it is another one than that of sockets: the tag that
+/// judges there is found another way. Out of line, for the stack of that program is full.
+#[inline(never)]
+pub fn device_mark(flow: &Flow) -> Option<Mark> {
+    mark(&Flow {
+        subject: CgroupId(!flow.subject.0),
+        ..*flow
+    })
 }
 
 /// Whether an equal flow was allowed in this epoch.
@@ -47,13 +47,13 @@ pub fn was_allowed(mark: Option<Mark>) -> bool {
 
 /// Leaves the mark, if the decision holds for the epoch. Another flow's may have to go.
 #[inline(always)]
-pub fn remember(mark: impl FnOnce() -> Option<Mark>, decision: &Decision) {
+pub fn remember(mark: Option<Mark>, decision: &Decision) {
+    let Some(mark) = mark else {
+        return;
+    };
     if !decision.holds_for_the_epoch() {
         return;
     }
-    let Some(mark) = mark() else {
-        return;
-    };
     if let Some(slot) = ALLOWED.get_ptr_mut(mark.slot(ALLOWED_SLOTS)) {
         // SAFETY: an aligned word of a map value, written whole.
         unsafe { slot.write_volatile(mark.word()) };

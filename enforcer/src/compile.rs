@@ -13,7 +13,6 @@ mod atlas;
 mod chains;
 mod classes;
 mod comparison;
-mod diff;
 mod error;
 mod flat;
 mod image;
@@ -33,12 +32,11 @@ use enforcer_common::{
 };
 
 pub use atlas::Atlas;
-pub use comparison::{Comparison, Difference, Extent, Version};
-pub use diff::{Service, VerdictChange, changed_verdicts};
+pub use comparison::{Comparison, Difference, Version};
 pub use error::CompileError;
 pub use image::{Image, Usage};
 pub use lists::ListUsage;
-pub use names::NameUsage;
+pub use names::{NameUsage, PatternTexts};
 pub use partition::AddressUsage;
 pub use provenance::Provenance;
 
@@ -75,6 +73,25 @@ pub struct Input<'a> {
     pub seed: Seed,
     /// What `cluster-dns` stands for: the resolvers of the node.
     pub cluster_dns: &'a [Addr],
+}
+
+impl<'a> Input<'a> {
+    /// Policies in classes over databases, and the least of everything else: the first image, as of the
+    /// first minute, of a node that is not known, under a seed that everybody knows. So it is not for
+    /// an image that a kernel decides by with names of others.
+    #[must_use]
+    pub const fn of(policies: &'a [Policy], classes: &'a [Vec<usize>], geo: &'a GeoSet) -> Self {
+        Self {
+            policies,
+            classes,
+            geo,
+            nat64: &[],
+            generation: 1,
+            now: Minute(0),
+            seed: Seed([0; 2]),
+            cluster_dns: &[],
+        }
+    }
 }
 
 /// Compiles an image.
@@ -115,7 +132,7 @@ pub fn compile(input: &Input<'_>) -> Result<Image, CompileError> {
         names: names.usage(),
         bytes: pages.len() * PAGE_BYTES,
     };
-    Ok(Image::new(pages, rules, usage, until))
+    Ok(Image::new(pages, rules, names.into_texts(), usage, until))
 }
 
 /// For each class: of its policies, the first by name that says something, for mark and DSCP each.

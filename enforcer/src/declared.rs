@@ -15,7 +15,7 @@ mod pieces;
 mod refusal;
 mod wording;
 
-use enforcer_common::{abi::ClassId, names::Seed};
+use enforcer_common::abi::ClassId;
 
 use self::{endpoint::Judge, origin::Selected};
 use crate::{
@@ -36,7 +36,10 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet, now: Minute) -> Result<Diagnostic
         .map(|flow| origin::selected(policies, &flow.from))
         .collect();
     let classes = classes(&selected);
-    let input = input(policies, &classes, geo, now);
+    let input = Input {
+        now,
+        ..Input::of(policies, &classes, geo)
+    };
     let (image, atlas) = (compile(&input)?, Atlas::of(&input)?);
     let mut findings = Diagnostics::default();
     for (flow, selected) in loaded.flows.iter().zip(&selected) {
@@ -74,26 +77,10 @@ pub fn findings(loaded: &Loaded, geo: &GeoSet, now: Minute) -> Result<Diagnostic
 /// # Errors
 /// They do not.
 pub fn fit(policies: &[Policy], geo: &GeoSet, now: Minute) -> Result<Image, CompileError> {
-    compile(&input(policies, &[(0..policies.len()).collect()], geo, now))
-}
-
-fn input<'a>(
-    policies: &'a [Policy],
-    classes: &'a [Vec<usize>],
-    geo: &'a GeoSet,
-    now: Minute,
-) -> Input<'a> {
-    Input {
-        policies,
-        classes,
-        geo,
-        nat64: &[],
-        generation: 0,
+    compile(&Input {
         now,
-        // Nothing that the kernel hashed is asked, and the node is not known.
-        seed: Seed([0; 2]),
-        cluster_dns: &[],
-    }
+        ..Input::of(policies, &[(0..policies.len()).collect()], geo)
+    })
 }
 
 /// Each set of policies once.

@@ -29,13 +29,14 @@ pub mod redact;
 pub mod sequence;
 pub mod sinks;
 
-#[cfg(test)]
-mod samples;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 
 pub use aggregate::{Aggregator, Sweep};
 pub use clock::Clock;
 pub use context::{
-    Context, DatabaseRef, GeoAgreement, Mode, PlaceInfo, RuleInfo, WorkloadInfo, WorkloadKind,
+    Context, DatabaseRef, GeoAgreement, Mode, NamesInfo, PlaceInfo, RuleInfo, WorkloadInfo,
+    WorkloadKind,
 };
 pub use enrich::{Enricher, process::ProcFs};
 pub use offenders::Offenders;

@@ -5,6 +5,7 @@ pub mod builtin;
 mod database;
 pub mod diff;
 mod error;
+pub(crate) mod flat;
 mod location;
 mod mmdb;
 mod set;

@@ -42,6 +42,7 @@ pub use object::{Loading, Object, ProgramReport};
 pub use parity::PARITY_OBJECT;
 pub use pins::PinDir;
 pub use refusal::Refusal;
+pub use resolved::HeldNames;
 pub use ring::EventRing;
 pub use traces::Traces;
 
@@ -294,6 +295,14 @@ impl Enforcement {
     /// The ring cannot be mapped.
     pub fn events(&mut self) -> Result<EventRing, KernelError> {
         EventRing::new(&mut self.maps)
+    }
+
+    /// The names of addresses, to be read while this value does other work.
+    ///
+    /// # Errors
+    /// The table cannot be opened.
+    pub fn held_names(&mut self) -> Result<HeldNames, KernelError> {
+        HeldNames::new(&mut self.maps)
     }
 
     /// What the programs log of each decision. Only those of [`Build::Traced`] do.

@@ -27,7 +27,8 @@ pub use bundle::{Bundle, BundleFile, Document, DocumentId};
 pub use data_flow::{DataCategory, DataFlow, FlowEndpoint, Origin, PodOrigin, Target};
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Related, Severity};
 pub use load::{
-    Loaded, load, load_at, load_default, load_on, load_with, load_with_flows, load_with_flows_at,
+    Loaded, load, load_at, load_default, load_on, load_text, load_with, load_with_flows,
+    load_with_flows_at,
 };
 pub use minute::Minute;
 pub use model::{

@@ -11,7 +11,7 @@ use std::{
 };
 
 use enforcer::events::{
-    Facts, Observer, Outcome, PlaceInfo, Record, Sequence, SinkSpec, Violation,
+    Facts, NamesInfo, Observer, Outcome, PlaceInfo, Record, Sequence, SinkSpec, Violation,
     pipeline::{BACKLOG_BYTES, Pipeline},
     record::{Destination, Placement},
 };
@@ -33,7 +33,7 @@ fn record() -> Record {
             judged: None,
             port: Some(Port(443)),
             proto: Proto::TCP,
-            domain: None,
+            names: NamesInfo::default(),
             place: PlaceInfo::default(),
         },
         source: None,

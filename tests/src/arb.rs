@@ -17,7 +17,6 @@ use enforcer::{
 };
 use enforcer_common::{
     abi::{Addr, Nat64Prefix},
-    names::Seed,
     verdict::Flow,
 };
 use proptest::{collection::vec, prelude::*};
@@ -67,14 +66,10 @@ impl Case {
     #[must_use]
     pub fn input(&self) -> Input<'_> {
         Input {
-            policies: &self.policies,
-            classes: &self.classes,
-            geo: &self.geo,
             nat64: &self.nat64,
-            generation: 1,
             now: Self::NOW,
-            seed: Seed([1, 2]),
             cluster_dns: &self.cluster_dns,
+            ..Input::of(&self.policies, &self.classes, &self.geo)
         }
     }
 

@@ -177,7 +177,7 @@ fn databases_are_compared_by_exit_status() {
             )
         })
         .collect();
-    assert_eq!(lost, [(&json!("node"), &json!("other"), &json!("deny"))]);
+    assert_eq!(lost, [(&json!("node"), &json!("any"), &json!("deny"))]);
     assert_eq!(diff(&directory.path().join("none.mmdb")), (Some(2), None));
 }
 

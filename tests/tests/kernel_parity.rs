@@ -4,11 +4,10 @@
 use enforcer::{
     compile::{Image, Input, compile},
     geo::{Agreement, GeoSet},
-    policy::{self, Minute},
+    policy,
 };
 use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto, Stance, Tag},
-    names::Seed,
     verdict::{Decision, Fault, Flow, Reason, Verdict},
 };
 use enforcer_tests::{
@@ -91,14 +90,9 @@ fn the_fixed_table() {
         let geo = cases::geo(row.agreement);
         let classes = [row.class.to_vec()];
         let input = Input {
-            policies: &policies,
-            classes: &classes,
-            geo: &geo,
             nat64: &nat64,
-            generation: 1,
             now: cases::NOW,
-            seed: Seed([1, 2]),
-            cluster_dns: &[],
+            ..Input::of(&policies, &classes, &geo)
         };
         let image = compile(&input).expect("the table fits into an image");
         kernel.publish(image.pages()).expect("published");
@@ -114,17 +108,9 @@ fn a_walk_through_the_world() {
     let mut kernel = Parity::load().expect("the program");
     let loaded = policy::load(&[lab::policy("sovereign-llm.yaml")]).expect("a policy");
     let geo = GeoSet::open(&[], Agreement::All).expect("the built-in database");
-    let input = Input {
-        policies: &loaded.policies,
-        classes: &[vec![0]],
-        geo: &geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    };
-    let image = compile(&input).expect("the world fits into an image");
+    let classes = [vec![0]];
+    let image = compile(&Input::of(&loaded.policies, &classes, &geo))
+        .expect("the world fits into an image");
     kernel.publish(image.pages()).expect("published");
     kernel.tag_classes(1).expect("tagged");
     let mut verdicts = [0_usize; 2];
@@ -189,17 +175,8 @@ fn exceptions_are_a_class_of_their_own() {
     let mut kernel = Parity::load().expect("the program");
     let policies = cases::policies();
     let geo = cases::geo(Agreement::All);
-    let input = Input {
-        policies: &policies,
-        classes: &[vec![2], vec![2, 0]],
-        geo: &geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    };
-    let image = compile(&input).expect("it fits into an image");
+    let classes = [vec![2], vec![2, 0]];
+    let image = compile(&Input::of(&policies, &classes, &geo)).expect("it fits into an image");
     kernel.publish(image.pages()).expect("published");
     let isolated = Tag::judged(ClassId(0)).isolated(u64::MAX);
     let excepted = isolated.with_exceptions(ClassId(1));
@@ -241,17 +218,8 @@ fn what_is_missing_is_a_fault_for_tagged_cgroups_alone() {
     assert_same(&kernel, &flow, ClassId(7), &untagged);
 
     let geo = cases::geo(Agreement::All);
-    let input = Input {
-        policies: &cases::policies(),
-        classes: &[vec![0]],
-        geo: &geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    };
-    let image = compile(&input).expect("it fits into an image");
+    let image =
+        compile(&Input::of(&cases::policies(), &[vec![0]], &geo)).expect("it fits into an image");
     kernel.publish(image.pages()).expect("published");
     assert_agree(&kernel, &image, ClassId(0), &flow);
     assert_same(&kernel, &flow, ClassId(1), &Decision::fault(Fault::NoClass));

@@ -6,7 +6,6 @@ use enforcer::{
 };
 use enforcer_common::{
     abi::{ClassId, Tag},
-    names::Seed,
     verdict::{Decision, Flow, Reason},
 };
 use enforcer_tests::{
@@ -99,14 +98,9 @@ fn the_image_answers_the_fixed_table() {
         let geo = cases::geo(row.agreement);
         let classes = [row.class.to_vec()];
         let input = Input {
-            policies: &policies,
-            classes: &classes,
-            geo: &geo,
             nat64: &nat64,
-            generation: 1,
             now: cases::NOW,
-            seed: Seed([1, 2]),
-            cluster_dns: &[],
+            ..Input::of(&policies, &classes, &geo)
         };
         let image = compile(&input).expect("the table fits into an image");
         let answer = answer(

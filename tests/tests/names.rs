@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Lines, Write as _},
+    iter,
     net::{Ipv4Addr, UdpSocket},
     process::{Child, ChildStdin, ChildStdout, Stdio},
     thread,
@@ -14,6 +15,7 @@ use hickory_proto::{
     op::{Message, MessageType},
     rr::{Name, RData, Record, rdata},
 };
+use serde_json::{Value, json};
 
 /// A resolver, and one that answers what nobody asked.
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(52, 0, 0, 53);
@@ -139,6 +141,37 @@ fn only_what_the_names_of_the_policy_open() {
     for ((step, expected, why), said) in cases.into_iter().zip(said(&world, &steps)) {
         assert_eq!(said, expected, "{step}: {why}");
     }
+}
+
+#[test]
+fn a_record_has_the_name_that_a_policy_spells_out_else_its_pattern() {
+    let world = World::new().expect("a world");
+    let _resolver = Resolver::start(&world, RESOLVER, &records()).expect("a resolver");
+    let confined = confined(&world);
+    let client = lab::binary("names-client").expect("a client");
+    let steps = [
+        "name 52.0.0.53 api.example 8443",
+        "name 52.0.0.53 n7.many.example 8443",
+        "name 52.0.0.53 alias.example 8443",
+        "name 52.0.0.53 other.example 8443",
+    ];
+    let words = iter::once(client.to_str().expect("a path")).chain(steps);
+    let output = confined.output(words).expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let events = confined.events.read().expect("lines");
+    let told = |ip: &str| {
+        let mut events = events.iter();
+        let event = events.find(|event| event["destination"]["ip"] == ip);
+        let event = event.unwrap_or_else(|| panic!("no record of {ip}"));
+        let domain = event["destination"]["domain"].clone();
+        (domain, event["enforcer"]["name_patterns"].clone())
+    };
+    let exact = |name: &str| (json!(name), json!([name]));
+    assert_eq!(told("52.2.0.1"), exact("api.example"));
+    assert_eq!(told("52.2.0.3"), exact("alias.example"));
+    assert_eq!(told("52.1.0.7"), (Value::Null, json!(["*.many.example"])));
+    // No policy knows its name.
+    assert_eq!(told("52.2.0.2"), (Value::Null, Value::Null));
 }
 
 #[test]

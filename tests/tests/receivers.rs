@@ -1,10 +1,16 @@
 //! Sinks against receivers as they are run in production: stopped, started again, and the sender killed.
 //! Every number arrives at least once.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
+use enforcer::events::{
+    Observer, Severity, SinkSpec,
+    batch::{Batch, Item, Place},
+    sinks::FailureCause,
+};
 use enforcer_tests::lab::receivers::{
-    Arrivals, Certificates, Flavour, Hec, Http, Listener, Otlp, Report, Rotel, Source, SyslogServer,
+    Arrivals, Certificates, Flavour, Hec, Http, Listener, Otlp, Report, Rotel, Source,
+    SyslogServer, TlsFront,
 };
 use tempfile::TempDir;
 
@@ -146,15 +152,75 @@ fn hec_over_tls_and_compressed() {
     assert_all_arrived(&arrivals);
 }
 
-#[test]
-fn rotel_over_otlp_http() {
+/// `sink` is given the directory for files, too.
+fn otlp(sink: impl FnOnce(&Rotel, &Path) -> String) {
     let directory = TempDir::new().expect("a directory");
     let arrivals = Arc::new(Arrivals::default());
     let backend = Listener::start(Http(Otlp::new(&arrivals)), None).expect("a port");
     let mut rotel = Rotel::new(directory.path(), backend.address()).expect("it is there");
     rotel.start().expect("it listens");
-    let sink = format!("otlp+http://{}", rotel.http());
+    let sink = sink(&rotel, directory.path());
     let report = disturb(&mut rotel, sink, directory.path()).expect("everything is delivered");
     assert_eq!(report.lost, 0, "{report:?}");
     assert_all_arrived(&arrivals);
+}
+
+#[test]
+fn rotel_over_otlp_http() {
+    otlp(|rotel, _| format!("otlp+http://{}", rotel.http()));
+}
+
+#[test]
+fn rotel_over_otlp_grpc() {
+    otlp(|rotel, _| format!("otlp+grpc://{}", rotel.grpc()));
+}
+
+#[test]
+fn rotel_over_otlp_grpc_compressed() {
+    otlp(|rotel, _| format!("otlp+grpc://{}?gzip=true", rotel.grpc()));
+}
+
+#[test]
+fn rotel_over_otlp_grpc_and_tls() {
+    let mut front = None;
+    otlp(|rotel, directory| {
+        let certificates = Certificates::make(directory).expect("openssl");
+        let server = certificates.server("server").expect("certificates");
+        let front = front.insert(TlsFront::start(&server, rotel.grpc()).expect("a port"));
+        let ca = certificates.file("ca.pem");
+        format!("otlp+grpcs://{}?ca={ca}", front.address())
+    });
+}
+
+/// What becomes of one record.
+fn send(sink: &str) -> Result<(), FailureCause> {
+    let spec: SinkSpec = sink.parse().expect("a sink");
+    let mut sink = spec.open(&Observer::this_host()).expect("it opens");
+    let mut batch = Batch::default();
+    batch.push(Item {
+        place: Place(1),
+        sequence: 1,
+        severity: Severity::Medium,
+        at_ns: 0,
+        payload: &[],
+    });
+    sink.send(&batch).map_err(|stopped| stopped.error.cause())
+}
+
+#[test]
+fn failures_of_grpc_are_told_apart() {
+    let directory = TempDir::new().expect("a directory");
+    let certificates = Certificates::make(directory.path()).expect("openssl");
+    let stranger = certificates.server("stranger").expect("certificates");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = silent.local_addr().map(|address| (silent, address));
+    let (silent, address) = silent.expect("an address");
+    let front = TlsFront::start(&stranger, address).expect("a port");
+    let ca = certificates.file("ca.pem");
+    let sink = format!("otlp+grpcs://{}?ca={ca}", front.address());
+    assert_eq!(send(&sink), Err(FailureCause::Tls));
+    let sink = format!("otlp+grpc://{address}?timeout=1s");
+    assert_eq!(send(&sink), Err(FailureCause::Silent));
+    drop(silent);
+    assert_eq!(send(&sink), Err(FailureCause::Unreachable));
 }

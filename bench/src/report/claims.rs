@@ -24,6 +24,7 @@ const MEMORY_MIB: f64 = 32.0;
 const PUSH_MS: f64 = 100.0;
 /// Milliseconds from the making of a cgroup to its tag.
 const TAG_MS: f64 = 50.0;
+const RECORD_MS: f64 = 100.0;
 /// What must not cost: the table, and the rows of few and of many.
 const GROWTH: [(&str, &str, &str, &str); 3] = [
     (
@@ -96,6 +97,11 @@ pub(super) fn write(text: &mut String, outcome: &Outcome) -> Result<()> {
             PUSH_MS,
         ),
         ("new cgroup to tagged, 99th percentile", &node.tag, TAG_MS),
+        (
+            "refused connect to its record at a sink, 99th percentile",
+            &node.record,
+            RECORD_MS,
+        ),
     ] {
         let p99 = latencies.p99;
         let measured = Some((format!("{p99:.1} ms"), p99 <= most));

@@ -13,13 +13,15 @@ pub(super) fn write(text: &mut String, node: &NodeFigures) -> Result<()> {
         "\n## A daemon\n\n\
          `enforcer run` with the built-in database and {} policies, each for a workload of its own. A push \
          changes one of them and answers when all is in force. A cgroup is made below a managed root, where \
-         what is unknown is held, and gets its tag.\n\n\
+         what is unknown is held, and gets its tag. A connect is refused, each to another destination, and \
+         its record arrives at a local socket.\n\n\
          | | times | median | 99th percentile | worst |\n|---|---|---|---|---|",
         node.policies
     )?;
     for (name, latencies) in [
         ("push to enforced", &node.push),
         ("new cgroup to tagged", &node.tag),
+        ("refused connect to its record at a sink", &node.record),
     ] {
         writeln!(
             text,

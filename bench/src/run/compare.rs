@@ -64,12 +64,7 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
         loading: vec![],
         skipped: vec![],
     };
-    let basics = Basics {
-        again: Cgroup::new("again")?,
-        elsewhere: (Bed::new()?, Cgroup::new("elsewhere")?),
-        floor: Floor::new()?,
-        own,
-    };
+    let basics = Basics::beside(own)?;
     for (family, networks, lists) in [("IPv4", &v4, Some(lists)), ("IPv6", &v6, None)] {
         let mut list = Lists::default();
         list.load(stage, networks, "world", lists.is_some(), &mut live.skipped)?;
@@ -97,7 +92,7 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
             });
         }
         let without_lists = refused.len() + 1 - judged.len();
-        let mut compare = |load, name: &str, subjects: &[Subject]| {
+        let mut compare = |load, name: &str, subjects: &[Subject], effort| {
             let base = stage.bed.place(&stage.base);
             let found = pairs::compare(&mut stage.client, &base, subjects, (load, name), effort)?;
             print!("{}", table::comparison(&found));
@@ -105,20 +100,49 @@ pub(super) fn run(stage: &mut Stage, lists: &[usize], effort: Effort) -> Result<
             anyhow::Ok(())
         };
         for (load, name) in LOADS {
-            compare(load, &format!("{name}, {family}"), &subjects)?;
+            compare(load, &format!("{name}, {family}"), &subjects, effort)?;
         }
         if lists.is_some() {
-            compare(BULK.0, BULK.1, &subjects)?;
-            compare(REFUSED_UDP.0, REFUSED_UDP.1, &refused)?;
-            compare(REFUSED_TCP.0, REFUSED_TCP.1, &refused[..without_lists])?;
+            let brief = effort.brief();
+            compare(BULK.0, BULK.1, &subjects, brief)?;
+            compare(REFUSED_UDP.0, REFUSED_UDP.1, &refused, brief)?;
+            let refused = &refused[..without_lists];
+            compare(REFUSED_TCP.0, REFUSED_TCP.1, refused, brief)?;
         }
-        live.hooks.extend(basics.hooks(stage, &inside, family)?);
+        live.hooks
+            .extend(basics.hooks(stage, &inside, family, &LOADS)?);
         live.loading.extend(list.loading());
         stage.client.rest()?;
     }
     print!("{}", table::hooks(&live.hooks));
     print!("{}", table::loading(&live.loading));
     Ok(live)
+}
+
+/// One load, with nothing of others beside.
+pub(super) fn own(
+    stage: &mut Stage,
+    load: Load,
+    v6: bool,
+    effort: Effort,
+) -> Result<(Comparison, Vec<HookTime>)> {
+    let database = &stage.geo.databases[0];
+    let (family, networks) = if v6 {
+        ("IPv6", Networks::v6(database))
+    } else {
+        ("IPv4", Networks::v4(database))
+    };
+    let (inside, _) = stage.addresses(&networks, &family.replace("IP", ""))?;
+    let image = own::image(&stage.policies, &stage.geo)?;
+    let basics = Basics::beside(Own::new("world", &image)?)?;
+    let mut subjects = basics.subjects(stage, &inside);
+    subjects.push(basics.own.subject(stage, &inside));
+    let base = stage.bed.place(&stage.base);
+    let what = (load, family);
+    let comparison = pairs::compare(&mut stage.client, &base, &subjects, what, effort)?;
+    let hooks = basics.hooks(stage, &inside, family, &[(load, "all")])?;
+    stage.client.rest()?;
+    Ok((comparison, hooks))
 }
 
 /// Every address inside is permitted and every one outside refused, or nothing is timed.
@@ -151,6 +175,15 @@ struct Basics {
 }
 
 impl Basics {
+    fn beside(own: Own) -> Result<Self> {
+        Ok(Self {
+            again: Cgroup::new("again")?,
+            elsewhere: (Bed::new()?, Cgroup::new("elsewhere")?),
+            floor: Floor::new()?,
+            own,
+        })
+    }
+
     fn subjects(&self, stage: &Stage, to: &Path) -> Vec<Subject> {
         let (elsewhere, cgroup) = &self.elsewhere;
         [
@@ -171,7 +204,13 @@ impl Basics {
         .into()
     }
 
-    fn hooks(&self, stage: &mut Stage, to: &Path, family: &str) -> Result<Vec<HookTime>> {
+    fn hooks(
+        &self,
+        stage: &mut Stage,
+        to: &Path,
+        family: &str,
+        loads: &[(Load, &str)],
+    ) -> Result<Vec<HookTime>> {
         let own = Counted {
             subject: &self.own.subject(stage, to),
             programs: self.own.programs()?,
@@ -180,7 +219,7 @@ impl Basics {
             subject: &subject("", stage.bed.place(&self.floor.cgroup), to),
             programs: self.floor.programs()?,
         };
-        let mut found = hooks::measure(&mut stage.client, &own, &floor, &LOADS)?;
+        let mut found = hooks::measure(&mut stage.client, &own, &floor, loads)?;
         for time in &mut found {
             time.load = format!("{}, {family}", time.load);
         }
@@ -199,6 +238,7 @@ fn subject(name: &str, place: Place, to: &Path) -> Subject {
         name: name.to_owned(),
         place,
         destinations: to.into(),
+        alternative: false,
     }
 }
 
@@ -246,7 +286,11 @@ impl Lists {
     /// Each with the addresses that it must refuse.
     fn subjects(&self, stage: &Stage) -> Vec<(Subject, PathBuf)> {
         let subject = |loading: &Loading, place, [inside, outside]: &[PathBuf; 2]| {
-            (subject(&loading.name, place, inside), outside.clone())
+            let subject = Subject {
+                alternative: true,
+                ..subject(&loading.name, place, inside)
+            };
+            (subject, outside.clone())
         };
         let nft = self.nft.iter();
         let nft = nft.map(|(nft, files)| subject(&nft.loading, nft.place(), files));

@@ -26,15 +26,23 @@ const _: () = assert!(size_of::<Tag>() == 16);
 
 /// The time between two changes of what verdicts are made from: of a tag, or of the image in force.
 ///
-/// 128 bits drawn at random for each epoch and known to root alone; they are the key of
+/// 1024 bits drawn at random for each epoch and known to root alone; they are the key of
 /// [`Mark`](crate::verdict::Mark). A change ends the epoch after it was made.
 #[repr(transparent)]
 #[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-pub struct Epoch(pub [u64; 2]);
+pub struct Epoch(pub [[u64; 8]; 2]);
 
 impl Epoch {
     /// Before the first one: nothing is remembered.
-    pub const NONE: Self = Self([0; 2]);
+    pub const NONE: Self = Self([[0; 8]; 2]);
+
+    /// Whether there is one. The first word tells: it is 0 by chance once in 2^64 epochs, in which
+    /// nothing is remembered.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.0[0][0] != 0
+    }
 }
 
 impl core::fmt::Debug for Epoch {

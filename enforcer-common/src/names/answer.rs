@@ -1,6 +1,6 @@
 //! The answer section: from the question along its aliases to addresses.
 
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{
     key::NameKey,
@@ -35,15 +35,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Nothing but the question's name.
-    #[must_use]
-    pub fn to(question: &NameKey) -> Self {
-        let mut answer = Self::new_zeroed();
-        answer.begin(question);
-        answer
-    }
-
-    /// The same, in place.
+    /// Nothing but the question's name; in place, for the kernel has no room to move it.
     #[inline(always)]
     pub fn begin(&mut self, question: &NameKey) {
         self.names[0] = *question;

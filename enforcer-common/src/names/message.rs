@@ -30,15 +30,6 @@ pub trait Bytes {
     }
 }
 
-/// A message in memory.
-pub struct Slice<'a>(pub &'a [u8]);
-
-impl Bytes for Slice<'_> {
-    fn byte(&self, at: u16) -> Option<u8> {
-        self.0.get(usize::from(at)).copied()
-    }
-}
-
 /// Reads names of one message. The kernel does it in a function of its own, which is verified once.
 pub trait NameReader {
     /// Reads the name at `at` and gives the place after it; its key is in [`key`](Self::key).
@@ -165,20 +156,6 @@ pub struct Question {
     pub kind: u16,
     /// Where the section ends.
     pub end: u16,
-}
-
-/// Reads the only question, which starts at `at`; its name is the reader's.
-///
-/// # Errors
-/// It cannot be read, or is not of the internet class.
-#[inline(always)]
-pub fn read_question<B: Bytes, N: NameReader>(
-    message: &B,
-    names: &mut N,
-    at: u16,
-) -> Result<Question, Unread> {
-    let after = names.read(at)?;
-    Question::after_name(message, after)
 }
 
 impl Question {

@@ -6,7 +6,7 @@
 
 use crate::{
     abi::{BUCKET_ENTRIES, Page, SHORT_ENTRIES},
-    opaque::opaque,
+    opaque::{demand, opaque},
 };
 
 /// 1 when `a <= b`, else 0.
@@ -51,6 +51,11 @@ fn last_of_few<const STEPS: u32>(
 ) -> u16 {
     let mut at = u64::from(first);
     let mut half = 1u64 << (steps & 31);
+    // The lines of a bucket, all at once: the probes would fetch one after the other.
+    let quarter = half >> 2;
+    for line in [at, at + quarter, at + 3 * quarter] {
+        demand(entry(line as u16));
+    }
     for _ in 0..STEPS {
         half >>= 1;
         let probe = at + half;

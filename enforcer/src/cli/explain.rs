@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::bail;
 use clap::ArgGroup;
-use enforcer_common::{abi::ClassId, names::Seed};
+use enforcer_common::abi::ClassId;
 use jiff::Timestamp;
 
 use self::target::Target;
@@ -144,15 +144,9 @@ fn of_policies(args: &ExplainArgs, to: &[Destination]) -> anyhow::Result<Option<
 fn image_of(policies: &[Policy], geo: &GeoSet) -> anyhow::Result<Image> {
     let classes = [(0..policies.len()).collect()];
     Ok(compile(&Input {
-        policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 0,
         now: Minute::of(Timestamp::now()),
-        // Nothing that the kernel hashed is asked.
-        seed: Seed([0; 2]),
         cluster_dns: &node_resolvers(),
+        ..Input::of(policies, &classes, geo)
     })?)
 }
 

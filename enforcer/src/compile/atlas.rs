@@ -27,12 +27,6 @@ impl Atlas {
         Ok(Self { v4, v6 })
     }
 
-    /// Where ranges start, ascending, of either family.
-    pub(super) fn starts(&self) -> (impl Iterator<Item = u32>, impl Iterator<Item = u128>) {
-        let v4 = self.v4.iter().map(|&(start, _)| start);
-        (v4, self.v6.iter().map(|&(start, _)| start))
-    }
-
     /// Where ranges start after `first`, up to `last` of the same family, ascending.
     #[must_use]
     pub fn starts_between(&self, first: Addr, last: Addr) -> Vec<Addr> {

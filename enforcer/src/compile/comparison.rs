@@ -1,8 +1,9 @@
-//! What changes from one image to the next, exactly: every address, protocol and port.
+//! What changes from one image to the next, exactly: every address, protocol and port. Policies may
+//! differ, or databases, or both.
 //!
-//! Both images are constant between the bounds of databases, special-purpose ranges and networks, so
-//! one address stands for each piece between two bounds; and between the bounds of ports, so one port
-//! stands for each run. The verdicts are those of the decision itself.
+//! Both images are constant between the bounds of their atoms, so one address stands for each piece
+//! between two bounds; and between the bounds of ports, so one port stands for each run. The verdicts
+//! are those of the decision itself.
 //!
 //! Names of hosts are left aside: a rule that asks for one is taken as not met.
 
@@ -16,16 +17,17 @@ use enforcer_common::{
     verdict::{Decision, Flow},
 };
 
-pub use pieces::Extent;
-
 use self::{
     pieces::Pieces,
     services::{Run, runs},
 };
 use super::{Atlas, Image};
-use crate::{geo::GeoSet, policy::Policy};
+use crate::{
+    geo::diff::{AddressRange, Extent},
+    policy::Policy,
+};
 
-/// An image and the policies it was made from.
+/// An image and what it was made from.
 #[derive(Clone, Copy)]
 pub struct Version<'a> {
     /// The image.
@@ -45,7 +47,9 @@ pub struct Difference {
     pub before: Decision,
     /// The decision of the second one.
     pub after: Decision,
-    /// The addresses.
+    /// The addresses, ascending, IPv4 first.
+    pub ranges: Vec<AddressRange>,
+    /// What they add up to.
     pub extent: Extent,
 }
 
@@ -53,64 +57,65 @@ pub struct Difference {
 pub struct Comparison<'a> {
     before: Version<'a>,
     after: Version<'a>,
-    geo: &'a GeoSet,
     pieces: Pieces,
     runs: Vec<Run>,
 }
 
 /// What happens to some protocols and ports.
-type Change = (Vec<String>, Decision, Decision);
+struct Change {
+    runs: Vec<Run>,
+    before: Decision,
+    after: Decision,
+}
 
 impl<'a> Comparison<'a> {
-    /// Lays two images over each other. Both were made with `geo`.
+    /// Lays two images over each other.
     #[must_use]
-    pub fn of(before: Version<'a>, after: Version<'a>, geo: &'a GeoSet) -> Self {
-        let policies = || before.policies.iter().chain(after.policies);
+    pub fn of(before: Version<'a>, after: Version<'a>) -> Self {
         Self {
-            pieces: Pieces::of(before, after, geo),
-            runs: runs(policies()),
+            pieces: Pieces::of(before, after),
+            runs: runs(before.policies.iter().chain(after.policies)),
             before,
             after,
-            geo,
         }
     }
 
     /// What changes for a workload with the first tag under the first image and the second tag under
-    /// the second one. `None` is a cgroup that is none of our business.
+    /// the second one, the most addresses first. `None` is a cgroup that is none of our business.
     #[must_use]
     pub fn differences(&self, before: Option<Tag>, after: Option<Tag>) -> Vec<Difference> {
-        let mut known: HashMap<(Option<u32>, Option<u32>), Vec<usize>> = HashMap::new();
         let mut changes: Vec<Change> = Vec::new();
-        let mut of_pieces: Vec<Vec<usize>> = Vec::new();
-        for (atoms, example) in self.pieces.kinds() {
-            let cells = (
-                cell(self.before.image, before, atoms.0),
-                cell(self.after.image, after, atoms.1),
-            );
-            let found = known.entry(cells).or_insert_with(|| {
-                let first = changes.len();
-                changes.extend(self.changes(before, after, *example));
-                (first..changes.len()).collect()
-            });
-            of_pieces.push(found.clone());
-        }
-        let extents = self.pieces.extents(self.geo, &of_pieces, changes.len());
-        let differences = changes.into_iter().zip(extents);
-        let mut differences: Vec<Difference> = differences
-            .map(|((services, before, after), extent)| Difference {
-                services,
-                before,
-                after,
-                extent,
+        let mut of_cells: HashMap<[Option<u32>; 2], Vec<usize>> = HashMap::new();
+        let of_kinds: Vec<Vec<usize>> = self
+            .pieces
+            .kinds()
+            .map(|kind| {
+                let cells = [
+                    cell(self.before.image, before, kind.atoms[0]),
+                    cell(self.after.image, after, kind.atoms[1]),
+                ];
+                let found = of_cells.entry(cells).or_insert_with(|| {
+                    let found = self.changes(before, after, kind.example).into_iter();
+                    found.map(|change| place(&mut changes, change)).collect()
+                });
+                found.clone()
             })
             .collect();
-        differences.sort_by_key(|it| std::cmp::Reverse((it.extent.addresses, it.extent.networks)));
+        let mut differences: Vec<Difference> = changes.iter().map(Difference::of).collect();
+        for (range, kind) in self.pieces.ranges() {
+            for &change in &of_kinds[kind] {
+                differences[change].ranges.push(range);
+                differences[change].extent.add(range);
+            }
+        }
+        differences
+            .sort_by_key(|it| std::cmp::Reverse((it.extent.addresses(), it.extent.networks())));
         differences
     }
 
     /// Runs of protocols and ports whose verdict changes, those that change alike together.
     fn changes(&self, before: Option<Tag>, after: Option<Tag>, dst: Addr) -> Vec<Change> {
-        let mut changes: Vec<(Vec<Run>, Decision, Decision)> = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
         for run in &self.runs {
             let flow = Flow {
                 subject: CgroupId(0),
@@ -124,33 +129,59 @@ impl<'a> Comparison<'a> {
             if (was.verdict, was.would_deny) == (is.verdict, is.would_deny) {
                 continue;
             }
-            let alike = |change: &&mut (Vec<Run>, Decision, Decision)| {
-                (change.1.rule, change.2.rule) == (was.rule, is.rule)
-                    && (change.1.pack(), change.2.pack()) == (was.pack(), is.pack())
-            };
+            let alike = |change: &&mut Change| change.decides(&was, &is);
             match changes.iter_mut().find(alike) {
-                Some((runs, _, _)) => Run::add(runs, *run),
-                None => changes.push((vec![*run], was, is)),
+                Some(change) => Run::add(&mut change.runs, *run),
+                None => changes.push(Change {
+                    runs: vec![*run],
+                    before: was,
+                    after: is,
+                }),
             }
         }
-        let told = changes.into_iter().map(|(runs, was, is)| {
-            let services = if runs == [Run::ALL] {
-                vec!["any".to_owned()]
-            } else {
-                runs.iter().map(ToString::to_string).collect()
-            };
-            (services, was, is)
-        });
-        told.collect()
+        changes
     }
+}
+
+impl Change {
+    fn decides(&self, before: &Decision, after: &Decision) -> bool {
+        (self.before.pack(), self.after.pack()) == (before.pack(), after.pack())
+    }
+}
+
+impl Difference {
+    /// Without addresses.
+    fn of(change: &Change) -> Self {
+        let services = match &change.runs[..] {
+            [Run::ALL] => vec!["any".to_owned()],
+            runs => runs.iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            services,
+            before: change.before,
+            after: change.after,
+            ranges: Vec::new(),
+            extent: Extent::default(),
+        }
+    }
+}
+
+/// Where a change is, or now is, among `changes`.
+fn place(changes: &mut Vec<Change>, change: Change) -> usize {
+    let same =
+        |known: &Change| known.runs == change.runs && known.decides(&change.before, &change.after);
+    changes.iter().position(same).unwrap_or_else(|| {
+        changes.push(change);
+        changes.len() - 1
+    })
 }
 
 /// What an image holds for a tag and an atom: equal words, equal verdicts for every port. `None`
 /// where the tag alone decides.
-fn cell(image: &Image, tag: Option<Tag>, atom: u16) -> Option<u32> {
+fn cell(image: &Image, tag: Option<Tag>, atom: Option<u16>) -> Option<u32> {
     let tag = tag?;
     match tag.stance() {
-        Some(Stance::Judge) => image.cell(tag.class, atom),
+        Some(Stance::Judge) => image.cell(tag.class, atom?),
         Some(
             Stance::Release | Stance::UnknownHold | Stance::UnknownDeny | Stance::UnknownAllow,
         )

@@ -2,6 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::geo::flat::side_by_side;
+
 /// Starts of ranges, ascending from 0, each with what holds from there on.
 pub(super) type Flat<K, V> = Vec<(K, V)>;
 
@@ -47,26 +49,9 @@ pub(super) fn overlay<K: Copy + Ord>(
     mut combine: impl FnMut(u32, u32) -> u32,
 ) -> Flat<K, u32> {
     let mut combined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-    let mut flat: Flat<K, u32> = Vec::with_capacity(a.len().max(b.len()));
-    let (mut at_a, mut at_b) = (0, 0);
-    while at_a < a.len() || at_b < b.len() {
-        let next_a = a.get(at_a).map(|&(start, _)| start);
-        let next_b = b.get(at_b).map(|&(start, _)| start);
-        let start = match (next_a, next_b) {
-            (Some(a), Some(b)) => a.min(b),
-            (Some(only), None) | (None, Some(only)) => only,
-            (None, None) => break,
-        };
-        at_a += usize::from(next_a == Some(start));
-        at_b += usize::from(next_b == Some(start));
-        // Both lists start at 0, so both have a current range from the first round on.
-        let pair = (a[at_a - 1].1, b[at_b - 1].1);
-        let value = *combined
-            .entry(pair)
-            .or_insert_with(|| combine(pair.0, pair.1));
-        if flat.last().is_none_or(|&(_, last)| last != value) {
-            flat.push((start, value));
-        }
-    }
-    flat
+    let pairs = side_by_side(a, b).map(|(start, pair)| {
+        let value = combined.entry(pair);
+        (start, *value.or_insert_with(|| combine(pair.0, pair.1)))
+    });
+    merged(pairs)
 }

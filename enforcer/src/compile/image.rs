@@ -1,5 +1,7 @@
 //! The compiled answer in memory.
 
+use std::sync::Arc;
+
 use enforcer_common::{
     abi::{Addr, ClassId, ImageHeader, NameMask, Page, RuleId, Tag},
     names::NameKey,
@@ -10,7 +12,7 @@ use enforcer_common::{
 
 use super::{
     lists::ListUsage,
-    names::NameUsage,
+    names::{NameUsage, PatternTexts},
     partition::AddressUsage,
     provenance::{Provenance, Rules},
 };
@@ -21,6 +23,7 @@ use crate::policy::Minute;
 pub struct Image {
     pages: Vec<Page>,
     rules: Rules,
+    patterns: Arc<PatternTexts>,
     usage: Usage,
     until: Option<Minute>,
 }
@@ -39,10 +42,17 @@ pub struct Usage {
 }
 
 impl Image {
-    pub(super) fn new(pages: Vec<Page>, rules: Rules, usage: Usage, until: Option<Minute>) -> Self {
+    pub(super) fn new(
+        pages: Vec<Page>,
+        rules: Rules,
+        patterns: PatternTexts,
+        usage: Usage,
+        until: Option<Minute>,
+    ) -> Self {
         Self {
             pages,
             rules,
+            patterns: Arc::new(patterns),
             usage,
             until,
         }
@@ -92,6 +102,12 @@ impl Image {
     /// Every rule and default.
     pub fn rules(&self) -> impl Iterator<Item = (RuleId, &Provenance)> {
         self.rules.iter()
+    }
+
+    /// The patterns of names that its policies have.
+    #[must_use]
+    pub fn patterns(&self) -> &Arc<PatternTexts> {
+        &self.patterns
     }
 
     /// The word of the matrix for a class and an atom: equal words of one image stand for the same

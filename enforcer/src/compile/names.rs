@@ -3,11 +3,12 @@
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
+    iter,
 };
 
 use enforcer_common::{
     abi::{Atom, NameMask},
-    names::{NameKey, Seed},
+    names::{MAX_SUFFIX_LABELS, NameKey, Seed},
 };
 
 use super::{CompileError, flat::Flat, resolve::EffectivePolicy};
@@ -64,13 +65,43 @@ pub struct NameUsage {
     pub sets: usize,
 }
 
+/// The patterns of all policies by their hashes: what of names can be told to people.
+#[derive(Clone, Debug, Default)]
+pub struct PatternTexts(HashMap<u64, NamePattern>);
+
+impl PatternTexts {
+    /// Those, as an instance with this seed hashes them.
+    #[must_use]
+    pub fn of(patterns: impl IntoIterator<Item = NamePattern>, seed: &Seed) -> Self {
+        let hashed = patterns
+            .into_iter()
+            .filter_map(|pattern| Some((hash(&pattern, seed)?, pattern)));
+        Self(hashed.collect())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The narrowest pattern that matches a name. `None` when no policy has one.
+    #[must_use]
+    pub fn narrowest(&self, name: &NameKey) -> Option<&NamePattern> {
+        let suffixes = (1..=MAX_SUFFIX_LABELS).rev();
+        let suffixes = suffixes.filter_map(|labels| name.below(labels));
+        let mut hashes = iter::once(name.whole).chain(suffixes);
+        hashes.find_map(|hash| self.0.get(&hash))
+    }
+}
+
 /// Every name to its set.
 pub(super) struct NameSets {
     /// Hashes at which another set begins, from 0 on; sets in the place of atoms.
     pub(super) index: Flat<u64, Atom>,
     /// For each set: the conditions that hold, ascending. Set 0 has none.
     sets: Vec<Vec<usize>>,
-    patterns: usize,
+    texts: PatternTexts,
 }
 
 impl NameSets {
@@ -108,7 +139,7 @@ impl NameSets {
         Ok(Self {
             index: ranges(&hashes),
             sets,
-            patterns: lists.len(),
+            texts: PatternTexts::of(lists.into_keys().cloned(), seed),
         })
     }
 
@@ -126,9 +157,14 @@ impl NameSets {
         self.sets.iter().map(any).collect()
     }
 
+    /// The patterns themselves.
+    pub(super) fn into_texts(self) -> PatternTexts {
+        self.texts
+    }
+
     pub(super) fn usage(&self) -> NameUsage {
         NameUsage {
-            patterns: self.patterns,
+            patterns: self.texts.0.len(),
             sets: self.sets.len() - 1,
         }
     }
@@ -172,7 +208,7 @@ fn with_wider(pattern: &NamePattern) -> impl Iterator<Item = NamePattern> {
     let (NamePattern::Exact(name) | NamePattern::Below(name)) = pattern;
     let after_dots = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
     let wider = after_dots.map(|suffix| NamePattern::Below(suffix.into()));
-    std::iter::once(pattern.clone()).chain(wider)
+    iter::once(pattern.clone()).chain(wider)
 }
 
 /// Where a name finds the pattern. `None` only of what is no name, which checking rules out.

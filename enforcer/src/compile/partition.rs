@@ -181,7 +181,7 @@ impl<'a, 'p> Layers<'a, 'p> {
     fn lay<K: Copy + Ord + Default + 'p>(
         &mut self,
         ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
-        special: Flat<K, Option<SpecialRange>>,
+        special: &[(K, Option<SpecialRange>)],
         bounds: impl Fn(Cidr) -> Option<(K, Option<K>)>,
     ) -> Flat<K, u32> {
         let geo = self.lay_databases(ranges);
@@ -196,8 +196,8 @@ impl<'a, 'p> Layers<'a, 'p> {
             .map(|&kind| self.predicates.row(|_, peer| range_fits(peer, kind)))
             .collect();
         let special: Flat<K, u32> = special
-            .into_iter()
-            .map(|(start, range)| {
+            .iter()
+            .map(|&(start, range)| {
                 (
                     start,
                     kinds.iter().position(|&kind| kind == range).unwrap_or(0) as u32,

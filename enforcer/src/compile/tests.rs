@@ -5,15 +5,11 @@ use std::fmt::Write as _;
 
 use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Hook, NameMask, Port, Ports, Proto},
-    names::Seed,
     verdict::{Flow, Verdict, has_names, is_resolver},
 };
 
 use super::*;
-use crate::{
-    geo::Agreement,
-    policy::{Loaded, load_at},
-};
+use crate::policy::{Loaded, load_at};
 
 const NOW: Minute = Minute(29_000_000);
 const CLUSTER_DNS: Addr = Addr::from_v4([10, 96, 0, 10]);
@@ -40,19 +36,14 @@ fn allow(name: &str, peer: &str) -> String {
 }
 
 fn image_of(policies: &[Policy], now: Minute) -> Result<Image, CompileError> {
-    let geo = GeoSet {
-        databases: Vec::new(),
-        agreement: Agreement::All,
-    };
     compile(&Input {
-        policies,
-        classes: &[(0..policies.len()).collect()],
-        geo: &geo,
-        nat64: &[],
-        generation: 7,
         now,
-        seed: Seed([3, 4]),
         cluster_dns: &[CLUSTER_DNS],
+        ..Input::of(
+            policies,
+            &[(0..policies.len()).collect()],
+            &GeoSet::default(),
+        )
     })
 }
 

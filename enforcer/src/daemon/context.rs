@@ -6,15 +6,19 @@ use std::{
     sync::Arc,
 };
 
-use enforcer_common::abi::{Addr, CgroupId, Nat64Prefix, RuleId};
+use enforcer_common::{
+    abi::{Addr, CgroupId, Holder, Nat64Prefix, RuleId},
+    names::NameKey,
+};
 
 use crate::{
-    compile::{Image, Provenance},
+    compile::{Image, PatternTexts, Provenance},
     events::{
-        Context, DatabaseRef, GeoAgreement, Mode as EventMode, PlaceInfo, RuleInfo, WorkloadInfo,
+        Context, DatabaseRef, GeoAgreement, Mode as EventMode, NamesInfo, PlaceInfo, RuleInfo,
+        WorkloadInfo,
     },
     geo::{Agreement, GeoSet},
-    policy::Mode,
+    policy::{Mode, NamePattern},
 };
 
 /// How many images back a rule number still has a name: events of the old image arrive after the
@@ -22,6 +26,9 @@ use crate::{
 const REMEMBERED_IMAGES: usize = 8;
 /// How many cgroups that are gone still have a name.
 const REMEMBERED_WORKLOADS: usize = 256;
+
+/// Keys of the names that hold of an address for a workload now.
+pub type LearntNames = Box<dyn Fn(&Holder) -> Vec<NameKey> + Send>;
 
 /// Answers events' questions from memory.
 #[derive(Default)]
@@ -35,6 +42,8 @@ pub struct Known {
     cgroups: HashMap<Arc<str>, CgroupId>,
     /// Known workloads that are gone, oldest first.
     gone: VecDeque<CgroupId>,
+    patterns: Arc<PatternTexts>,
+    learnt: Option<LearntNames>,
 }
 
 impl Known {
@@ -50,6 +59,12 @@ impl Known {
             .collect();
         self.images.push_front((image.generation(), rules));
         self.images.truncate(REMEMBERED_IMAGES);
+        self.patterns = Arc::clone(image.patterns());
+    }
+
+    /// Asks there for the names that a workload learnt of an address.
+    pub fn ask_for_names(&mut self, learnt: LearntNames) {
+        self.learnt = Some(learnt);
     }
 
     /// Uses these databases from now on.
@@ -97,6 +112,15 @@ impl Known {
             self.cgroups.remove(&path);
         }
     }
+
+    /// The cgroup whose tag holds for a cgroup with this path.
+    fn tagged(&self, cgroup: CgroupId, path: Option<&str>) -> Option<CgroupId> {
+        if self.workloads.contains_key(&cgroup) {
+            return Some(cgroup);
+        }
+        let mut ancestors = Path::new(path?).ancestors();
+        ancestors.find_map(|above| self.cgroups.get(above.to_str()?).copied())
+    }
 }
 
 fn rule_info(rule: &Provenance) -> RuleInfo {
@@ -115,6 +139,21 @@ fn rule_info(rule: &Provenance) -> RuleInfo {
     }
 }
 
+/// The kernel keeps hashes of names: only a pattern of a policy has a text.
+fn names_info(patterns: &PatternTexts, keys: &[NameKey]) -> NamesInfo {
+    let found = keys.iter().filter_map(|key| patterns.narrowest(key));
+    let mut found: Vec<&NamePattern> = found.collect();
+    found.sort_unstable();
+    found.dedup();
+    NamesInfo {
+        domain: match found[..] {
+            [NamePattern::Exact(name)] => Some(Arc::clone(name)),
+            _ => None,
+        },
+        patterns: found.iter().map(|found| found.to_string().into()).collect(),
+    }
+}
+
 impl Context for Known {
     fn rule(&self, rule: RuleId, generation: u64) -> Option<Arc<RuleInfo>> {
         let (_, rules) = self
@@ -129,9 +168,7 @@ impl Context for Known {
     }
 
     fn workload_above(&self, path: &str) -> Option<Arc<WorkloadInfo>> {
-        let mut ancestors = Path::new(path).ancestors();
-        let cgroup = ancestors.find_map(|above| self.cgroups.get(above.to_str()?))?;
-        self.workload(*cgroup)
+        self.workload(self.tagged(CgroupId(0), Some(path))?)
     }
 
     fn cgroup_path(&self, cgroup: CgroupId) -> Option<Arc<str>> {
@@ -165,53 +202,19 @@ impl Context for Known {
         }
     }
 
+    fn names(&self, cgroup: CgroupId, path: Option<&str>, addr: Addr) -> NamesInfo {
+        // Answers are read for the sake of policies with names alone.
+        let learnt = self.learnt.as_ref().filter(|_| !self.patterns.is_empty());
+        let keys = learnt
+            .zip(self.tagged(cgroup, path))
+            .map(|(learnt, workload)| learnt(&Holder { workload, addr }));
+        names_info(&self.patterns, &keys.unwrap_or_default())
+    }
+
     fn nat64(&self) -> &[Nat64Prefix] {
         &self.nat64
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use enforcer_common::abi::CgroupId;
-
-    use super::{Known, REMEMBERED_WORKLOADS};
-    use crate::events::{Context as _, WorkloadInfo, WorkloadKind};
-
-    #[test]
-    fn a_cgroup_below_a_workload_is_of_the_workload() {
-        let mut known = Known::default();
-        for (cgroup, path) in [(1, "/llm"), (2, "/llm/inner")] {
-            let workload = WorkloadInfo {
-                name: path.into(),
-                kind: WorkloadKind::Cgroup,
-            };
-            known.learn_workload(CgroupId(cgroup), path, workload);
-        }
-        let above =
-            |known: &Known, path| known.workload_above(path).map(|found| found.name.clone());
-        assert_eq!(above(&known, "/llm/a/b").as_deref(), Some("/llm"));
-        assert_eq!(above(&known, "/llm/inner/a").as_deref(), Some("/llm/inner"));
-        assert_eq!(above(&known, "/llm2"), None);
-        known.forget_workload(CgroupId(2));
-        assert_eq!(above(&known, "/llm/inner/a").as_deref(), Some("/llm"));
-    }
-
-    #[test]
-    fn those_that_went_long_ago_are_forgotten() {
-        let mut known = Known::default();
-        let last = REMEMBERED_WORKLOADS as u64 + 10;
-        for number in 1..=last {
-            let workload = WorkloadInfo {
-                name: "pod".into(),
-                kind: WorkloadKind::Cgroup,
-            };
-            known.learn_workload(CgroupId(number), &format!("/pod{number}"), workload);
-            known.keep_workloads(|cgroup| cgroup.0 == number);
-        }
-        assert!(known.workload(CgroupId(1)).is_none());
-        assert!(known.workload(CgroupId(last - 1)).is_some());
-        assert_eq!(known.workloads.len(), REMEMBERED_WORKLOADS + 1);
-        assert_eq!(known.paths.len(), known.workloads.len());
-        assert_eq!(known.cgroups.len(), known.workloads.len());
-    }
-}
+mod tests;

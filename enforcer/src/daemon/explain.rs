@@ -111,16 +111,12 @@ fn text(address: Addr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use enforcer_common::{
-        abi::{ClassId, Stance, Tag},
-        names::Seed,
-    };
+    use enforcer_common::abi::{ClassId, Stance, Tag};
 
     use super::*;
     use crate::{
         compile::{Input, compile},
-        geo::Agreement,
-        policy::{self, Minute},
+        policy::load_text,
     };
 
     const POLICY: &str = "\
@@ -137,27 +133,9 @@ spec:
 
     #[test]
     fn every_stance_of_a_cgroup_is_told() {
-        let file = tempfile::Builder::new()
-            .suffix(".yaml")
-            .tempfile()
-            .expect("a file");
-        std::fs::write(file.path(), POLICY).expect("written");
-        let policies = policy::load(&[file.path().into()]).expect("sound").policies;
-        let geo = GeoSet {
-            databases: Vec::new(),
-            agreement: Agreement::All,
-        };
-        let image = compile(&Input {
-            policies: &policies,
-            classes: &[vec![0]],
-            geo: &geo,
-            nat64: &[],
-            generation: 1,
-            now: Minute(0),
-            seed: Seed([0; 2]),
-            cluster_dns: &[],
-        })
-        .expect("it fits");
+        let policies = load_text("inside.yaml", POLICY).expect("sound").policies;
+        let geo = GeoSet::default();
+        let image = compile(&Input::of(&policies, &[vec![0]], &geo)).expect("it fits");
         let judged = Tag::judged(ClassId(0));
         let cases = [
             (Some(judged), "10.1.1.1", "allow", "rule", Some("private")),

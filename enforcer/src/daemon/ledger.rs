@@ -74,41 +74,21 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
-    use enforcer_common::names::Seed;
-
     use super::*;
     use crate::{
         compile::{Input, compile},
-        geo::{Agreement, GeoSet},
-        policy::{self, Minute},
+        geo::GeoSet,
+        policy::load_text,
     };
 
     fn image(name: &str) -> Image {
-        let directory = tempfile::tempdir().expect("a directory");
-        let file = directory.path().join("policy.yaml");
         let text = format!(
             "{{apiVersion: enforcer.dev/v1alpha1, kind: EgressPolicy, metadata: {{name: {name}}}, \
              spec: {{selector: [{{exec: true}}], mode: enforce, default: deny}}}}"
         );
-        fs::write(&file, text).expect("written");
-        let policies = policy::load(&[file]).expect("sound").policies;
-        let geo = GeoSet {
-            databases: Vec::new(),
-            agreement: Agreement::All,
-        };
-        compile(&Input {
-            policies: &policies,
-            classes: &[vec![0]],
-            geo: &geo,
-            nat64: &[],
-            generation: 1,
-            now: Minute(0),
-            seed: Seed([0; 2]),
-            cluster_dns: &[],
-        })
-        .expect("it fits")
+        let policies = load_text("policy.yaml", &text).expect("sound").policies;
+        let geo = GeoSet::default();
+        compile(&Input::of(&policies, &[vec![0]], &geo)).expect("it fits")
     }
 
     #[test]

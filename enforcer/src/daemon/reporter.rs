@@ -72,7 +72,7 @@ impl Reporter {
     /// The ring cannot be read, or a sink or `state` cannot be used.
     pub fn new(
         enforcement: &mut Enforcement,
-        known: Known,
+        mut known: Known,
         sinks: &[SinkSpec],
         state: Option<&Path>,
     ) -> anyhow::Result<Self> {
@@ -82,6 +82,11 @@ impl Reporter {
             None => Sequence::of_run(&observer.run),
         };
         observer.stream = sequence.stream().to_owned();
+        let held = enforcement.held_names()?;
+        // A record without the name is better than none.
+        known.ask_for_names(Box::new(move |holder| {
+            held.of(holder, clock::boottime_ns()).unwrap_or_default()
+        }));
         let pipeline = Pipeline::open(&observer, sinks, state, sequence)?;
         let enricher = Enricher::new(known, ProcFs::at(Path::new("/proc")));
         Ok(Self {

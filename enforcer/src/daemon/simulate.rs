@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use enforcer_common::{
     abi::ClassId,
-    names::Seed,
     verdict::{Decision, Verdict},
 };
 use jiff::Timestamp;
@@ -79,15 +78,9 @@ pub fn simulate(
         .filter_map(|flow| Some((Subject::of(&flow, policies, &mut classes)?, flow)))
         .collect();
     let image = compile(&Input {
-        policies,
-        classes: &classes.members(policies),
-        geo,
-        nat64: &[],
-        generation: 0,
         now: Minute::of(Timestamp::now()),
-        // Nothing that the kernel hashed is asked.
-        seed: Seed([0; 2]),
         cluster_dns: &node_resolvers(),
+        ..Input::of(policies, &classes.members(policies), geo)
     })?;
     let judged = flows.len();
     let mut changes: Vec<Change> = flows

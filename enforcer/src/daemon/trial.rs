@@ -110,7 +110,7 @@ impl Trial {
             ports: to.port.map_or(Ports::ABSENT, Ports::is),
             hook: facts.hook.unwrap_or(Hook::Connect),
         };
-        let names: Vec<&str> = to.domain.as_deref().into_iter().collect();
+        let names: Vec<&str> = to.names.domain.as_deref().into_iter().collect();
         if self.allows(class, &flow, &names) {
             let tried = &mut self.tried[at];
             tried.denied += violation.count.max(1);

@@ -33,9 +33,10 @@ pub trait Context {
     /// Where an address is.
     fn place(&self, addr: Addr) -> PlaceInfo;
 
-    /// The name that the workload looked up before it went to this address.
-    fn domain(&self, _cgroup: CgroupId, _addr: Addr) -> Option<Arc<str>> {
-        None
+    /// Under which names the workload of a cgroup, with this path below the cgroup2 mount, knows an
+    /// address.
+    fn names(&self, _cgroup: CgroupId, _path: Option<&str>, _addr: Addr) -> NamesInfo {
+        NamesInfo::default()
     }
 
     /// The operator's own NAT64 prefixes, which the decision unwraps before the well-known forms.
@@ -123,6 +124,15 @@ impl WorkloadKind {
             Self::Exec => "exec",
         }
     }
+}
+
+/// What the names say that a workload looked up and that gave it an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamesInfo {
+    /// A name of which the text is known, if it is the only one of which anything is known.
+    pub domain: Option<Arc<str>>,
+    /// The patterns of policies that match the names, each one once.
+    pub patterns: Vec<Arc<str>>,
 }
 
 /// What the geo databases in use say of an address.

@@ -99,6 +99,7 @@ impl<C: Context> Enricher<C> {
             let path = cgroup.as_ref().filter(|_| outcome != Outcome::Held)?;
             self.context.workload_above(path)
         });
+        let names = self.context.names(flow.cgroup, cgroup.as_deref(), flow.dst);
         Facts {
             outcome,
             reason: None,
@@ -111,7 +112,7 @@ impl<C: Context> Enricher<C> {
                 judged,
                 port: known_port(flow.port),
                 proto: flow.proto,
-                domain: self.context.domain(flow.cgroup, flow.dst),
+                names,
                 place,
             },
             source: None,

@@ -149,7 +149,7 @@ mod tests {
 
     fn facts(event: &Event) -> Facts {
         let proc = ProcFs::at(Path::new("/nonexistent"));
-        Arc::unwrap_or_clone(Enricher::new(SampleContext, proc).event(event))
+        Arc::unwrap_or_clone(Enricher::new(SampleContext::of_a_node(), proc).event(event))
     }
 
     fn refused(facts: Facts, seconds: i64, count: u64) -> Violation {

@@ -8,7 +8,7 @@ use enforcer_common::{
 };
 use jiff::Timestamp;
 
-use super::context::{Mode, PlaceInfo, RuleInfo, WorkloadInfo};
+use super::context::{Mode, NamesInfo, PlaceInfo, RuleInfo, WorkloadInfo};
 
 mod daemon;
 mod finding;
@@ -203,8 +203,8 @@ pub struct Destination {
     pub port: Option<Port>,
     /// IP protocol.
     pub proto: Proto,
-    /// The name that the workload looked up.
-    pub domain: Option<Arc<str>>,
+    /// Under which names the workload knows it.
+    pub names: NamesInfo,
     /// Where the judged address is.
     pub place: PlaceInfo,
 }

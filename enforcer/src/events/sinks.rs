@@ -18,7 +18,7 @@ mod webhook;
 pub use filter::Filter;
 pub use journald::JournaldSink;
 pub use lines::{FileOptions, LineSink};
-pub use otlp::OtlpSink;
+pub use otlp::{OtlpGrpcSink, OtlpHttpSink};
 pub use spec::{SinkSpec, SinkSpecError};
 pub use splunk_hec::SplunkHecSink;
 pub use syslog::SyslogSink;
@@ -116,7 +116,7 @@ pub enum SinkError {
     /// The receiver answered that it cannot now.
     #[error("the receiver answers {status}: {text}")]
     Unavailable {
-        /// HTTP status.
+        /// HTTP status, from 100 on, or code of gRPC, below.
         status: u16,
         /// What it said.
         text: String,
@@ -126,8 +126,16 @@ pub enum SinkError {
     /// The receiver will never take these records.
     #[error("the receiver refuses records ({status}): {text}")]
     Refused {
-        /// HTTP status, or that of the protocol.
+        /// HTTP status, from 100 on, or that of the protocol.
         status: u16,
+        /// What it said.
+        text: String,
+    },
+    /// The receiver took what was sent, but for some records, and will never take those.
+    #[error("the receiver refuses {rejected} records of a batch: {text}")]
+    Partial {
+        /// How many; which ones it does not say.
+        rejected: u64,
         /// What it said.
         text: String,
     },
@@ -186,12 +194,13 @@ impl SinkError {
             Self::Connect(_) => FailureCause::Unreachable,
             Self::Tls(_) => FailureCause::Tls,
             Self::Unavailable {
-                status: 400 | 401 | 403,
+                // The last two are PERMISSION_DENIED and UNAUTHENTICATED.
+                status: 400 | 401 | 403 | 7 | 16,
                 ..
             }
             | Self::Credential { .. } => FailureCause::Forbidden,
             Self::Unavailable { .. } => FailureCause::Busy,
-            Self::Refused { .. } => FailureCause::Refused,
+            Self::Refused { .. } | Self::Partial { .. } => FailureCause::Refused,
             Self::Silent(_) => FailureCause::Silent,
             Self::Protocol(_) => FailureCause::Other,
         }
@@ -208,6 +217,7 @@ impl SinkError {
             | Self::Tls(_)
             | Self::Credential { .. }
             | Self::Refused { .. }
+            | Self::Partial { .. }
             | Self::Silent(_)
             | Self::Protocol(_) => None,
         }

@@ -1,5 +1,7 @@
 //! Several databases as one: who is asked, and what counts when they disagree.
 
+mod places;
+
 use std::{panic::resume_unwind, path::PathBuf, thread, time::SystemTime};
 
 use enforcer_common::abi::{Addr, EmbeddedV4, Family};
@@ -22,10 +24,10 @@ pub enum Agreement {
     Any,
 }
 
-/// The databases in use.
-#[derive(Clone, Debug)]
+/// The databases in use. Without any, addresses have nothing but their special-purpose ranges.
+#[derive(Clone, Debug, Default)]
 pub struct GeoSet {
-    /// At least one.
+    /// In the order in which they were given.
     pub databases: Vec<Database>,
     /// How they are combined.
     pub agreement: Agreement,
@@ -128,22 +130,20 @@ impl GeoSet {
     pub fn starts_between(&self, first: Addr, last: Addr) -> Vec<Addr> {
         match (first.family(), last.family()) {
             (Family::V4(first), Family::V4(last)) => {
-                let special = special::flat_v4();
                 let lists = self.databases.iter().map(|database| &*database.v4);
                 let mut starts: Vec<u32> =
                     lists.flat_map(|list| between(list, first, last)).collect();
-                starts.extend(between(&special, first, last));
+                starts.extend(between(special::flat_v4(), first, last));
                 let addr = |start: u32| Addr::from_v4(start.to_be_bytes());
                 starts.into_iter().map(addr).collect()
             }
             _ => {
                 let number = |addr: Addr| u128::from_be_bytes(addr.octets());
                 let (first, last) = (number(first), number(last));
-                let special = special::flat_v6();
                 let lists = self.databases.iter().map(|database| &*database.v6);
                 let mut starts: Vec<u128> =
                     lists.flat_map(|list| between(list, first, last)).collect();
-                starts.extend(between(&special, first, last));
+                starts.extend(between(special::flat_v6(), first, last));
                 let addr = |start: u128| Addr::from_v6(start.to_be_bytes());
                 starts.into_iter().map(addr).collect()
             }

@@ -64,8 +64,13 @@ impl SpecialRange {
     }
 }
 
-static FLAT_V4: LazyLock<Vec<(u32, Option<SpecialRange>)>> = LazyLock::new(flat_v4);
-static FLAT_V6: LazyLock<Vec<(u128, Option<SpecialRange>)>> = LazyLock::new(flat_v6);
+static FLAT_V4: LazyLock<Vec<(u32, Option<SpecialRange>)>> = LazyLock::new(|| {
+    // Numbers of IPv4 fit by construction.
+    let flat = flatten(V4, METADATA_V4, 32).into_iter();
+    flat.map(|(start, range)| (start as u32, range)).collect()
+});
+static FLAT_V6: LazyLock<Vec<(u128, Option<SpecialRange>)>> =
+    LazyLock::new(|| flatten(V6, METADATA_V6, 128));
 
 /// The range that an address is in; `None` for ordinary addresses.
 ///
@@ -86,18 +91,14 @@ fn at<T: Copy + Ord>(flat: &[(T, Option<SpecialRange>)], address: T) -> Option<S
 
 /// All of IPv4 as starts of ranges, ascending: the first is 0 and neighbours differ.
 #[must_use]
-pub fn flat_v4() -> Vec<(u32, Option<SpecialRange>)> {
-    // Numbers of IPv4 fit by construction.
-    flatten(V4, METADATA_V4, 32)
-        .into_iter()
-        .map(|(start, range)| (start as u32, range))
-        .collect()
+pub fn flat_v4() -> &'static [(u32, Option<SpecialRange>)] {
+    &FLAT_V4
 }
 
 /// All of IPv6 as starts of ranges, ascending: the first is 0 and neighbours differ.
 #[must_use]
-pub fn flat_v6() -> Vec<(u128, Option<SpecialRange>)> {
-    flatten(V6, METADATA_V6, 128)
+pub fn flat_v6() -> &'static [(u128, Option<SpecialRange>)] {
+    &FLAT_V6
 }
 
 fn flatten(rows: &[Row], metadata: &[u128], bits: u8) -> Vec<(u128, Option<SpecialRange>)> {

@@ -17,8 +17,32 @@ use super::{
 /// How often entries are looked at.
 const EVERY_NS: u64 = 10_000_000_000;
 
+/// The names of addresses, as workloads learnt them.
+pub struct HeldNames(HashMap<MapData, Holder, Resolved>);
+
+impl HeldNames {
+    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
+        let map = Map::HashMap(maps.get(names::RESOLVED)?);
+        Ok(Self(typed(names::RESOLVED, map)?))
+    }
+
+    /// The names that hold of an address.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub fn of(&self, holder: &Holder, now_ns: u64) -> Result<Vec<NameKey>, KernelError> {
+        let entry = match self.0.get(holder, 0) {
+            Ok(entry) => entry,
+            Err(MapError::KeyNotFound) => return Ok(Vec::new()),
+            Err(error) => return Err(KernelError::map("read", names::RESOLVED)(error)),
+        };
+        let held = (0..HELD_NAMES).filter(|&slot| entry.holds(slot, now_ns));
+        Ok(held.map(|slot| entry.names[slot].key).collect())
+    }
+}
+
 pub(super) struct ResolvedNames {
-    entries: HashMap<MapData, Holder, Resolved>,
+    entries: HeldNames,
     /// A second handle: aya's map does not lend its own.
     map: MapData,
     returned: HashMap<MapData, CgroupId, u64>,
@@ -30,7 +54,7 @@ pub(super) struct ResolvedNames {
 impl ResolvedNames {
     pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
         Ok(Self {
-            entries: typed(names::RESOLVED, Map::HashMap(maps.get(names::RESOLVED)?))?,
+            entries: HeldNames::new(maps)?,
             map: maps.get(names::RESOLVED)?,
             returned: typed(names::RETURNED, Map::HashMap(maps.get(names::RETURNED)?))?,
             taken: typed(names::TAKEN, Map::HashMap(maps.get(names::TAKEN)?))?,
@@ -62,13 +86,7 @@ impl ResolvedNames {
         holder: &Holder,
         now_ns: u64,
     ) -> Result<Vec<NameKey>, KernelError> {
-        let entry = match self.entries.get(holder, 0) {
-            Ok(entry) => entry,
-            Err(MapError::KeyNotFound) => return Ok(Vec::new()),
-            Err(error) => return Err(KernelError::map("read", names::RESOLVED)(error)),
-        };
-        let held = (0..HELD_NAMES).filter(|&slot| entry.holds(slot, now_ns));
-        Ok(held.map(|slot| entry.names[slot].key).collect())
+        self.entries.of(holder, now_ns)
     }
 
     /// Removes what is over, and what belongs to workloads that are gone.
@@ -83,6 +101,7 @@ impl ResolvedNames {
         self.due_ns = now_ns + EVERY_NS;
         let over: Vec<Holder> = self
             .entries
+            .0
             .iter()
             .filter_map(|entry| {
                 let (holder, entry) = entry.ok()?;
@@ -116,7 +135,7 @@ impl ResolvedNames {
         match taken.map_err(KernelError::io("take from map", names::RESOLVED))? {
             Taken::Nothing => Ok(false),
             Taken::Unsupported => {
-                forget(&mut self.entries, holder, names::RESOLVED)?;
+                forget(&mut self.entries.0, holder, names::RESOLVED)?;
                 Ok(true)
             }
             Taken::Value(entry) if entry.is_over(now_ns) || !is_workload(holder.workload) => {
@@ -124,7 +143,7 @@ impl ResolvedNames {
             }
             Taken::Value(entry) => {
                 const BPF_NOEXIST: u64 = 1;
-                Ok(self.entries.insert(holder, entry, BPF_NOEXIST).is_err())
+                Ok(self.entries.0.insert(holder, entry, BPF_NOEXIST).is_err())
             }
         }
     }

@@ -107,14 +107,22 @@ pub fn load_with_flows_at(
     load_sources(sources, policy_files, diagnostics, now)
 }
 
+/// [`load`] of one file in memory; findings and provenance name `path`, which is never opened.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(path: &str, text: &str) -> Result<Loaded, Diagnostics> {
+    let source = Source::new(Path::new(path), text.to_owned());
+    load_sources(vec![source], 1, Diagnostics::default(), now())
+}
+
 /// The policy that `exec` uses when none is given: `policies/sovereign-llm.yaml`.
 ///
 /// # Errors
 /// None, as its golden test shows.
 pub fn load_default() -> Result<Loaded, Diagnostics> {
     let text = include_str!("../../../policies/sovereign-llm.yaml");
-    let source = Source::new(Path::new("built-in/sovereign-llm.yaml"), text.to_owned());
-    load_sources(vec![source], 1, Diagnostics::default(), now())
+    load_text("built-in/sovereign-llm.yaml", text)
 }
 
 fn now() -> Minute {

@@ -10,8 +10,8 @@ use std::{
 
 use enforcer::{
     events::{
-        DatabaseRef, Facts, Finding, GeoAgreement, Mode, Outcome, PlaceInfo, Record, RuleInfo,
-        Violation, WorkloadInfo, WorkloadKind,
+        DatabaseRef, Facts, Finding, GeoAgreement, Mode, NamesInfo, Outcome, PlaceInfo, Record,
+        RuleInfo, Violation, WorkloadInfo, WorkloadKind,
         record::{
             CommandName, Container, Destination, Parent, Placement, Process, ProcessImage, Source,
         },
@@ -199,17 +199,22 @@ fn destination() -> impl Strategy<Value = Destination> {
         option::of(address()),
         port(),
         any::<u8>().prop_map(Proto),
-        option::of(name()),
+        names(),
         place(),
     )
-        .prop_map(|(addr, judged, port, proto, domain, place)| Destination {
+        .prop_map(|(addr, judged, port, proto, names, place)| Destination {
             addr,
             judged,
             port,
             proto,
-            domain,
+            names,
             place,
         })
+}
+
+fn names() -> impl Strategy<Value = NamesInfo> {
+    (option::of(name()), vec(name(), 0..3))
+        .prop_map(|(domain, patterns)| NamesInfo { domain, patterns })
 }
 
 fn place() -> impl Strategy<Value = PlaceInfo> {

@@ -1,12 +1,9 @@
 //! The decision itself, over images in memory.
 
-use std::{hint::black_box, time::SystemTime};
+use std::hint::black_box;
 
 use anyhow::{Context as _, Result, ensure};
-use enforcer::{
-    compile::Image,
-    geo::{Agreement, AsNames, Database, DatabaseInfo, GeoSet, Location, LocationId},
-};
+use enforcer::{compile::Image, geo::GeoSet, policy::load_text};
 use enforcer_common::{
     abi::{Addr, CgroupId, ClassId, Hook, Port, Ports, Proto, Tag},
     names::NameKey,
@@ -14,7 +11,7 @@ use enforcer_common::{
 };
 use fastrand::Rng;
 
-use super::policies::{image, load};
+use super::policies::image;
 use crate::counted::Counted;
 
 const DECISIONS: usize = 4096;
@@ -57,7 +54,8 @@ spec:
     - {name: service, action: allow, peers: [{cidrs: [198.51.100.0/24]}], ports: [443/tcp, 8443/tcp, 9000-9010/tcp, 53/udp]}
     - {name: named, action: allow, peers: [{fqdns: [\"*.example.com\"], cidrs: [203.0.113.0/24]}]}
 ";
-    let image = image(&load(POLICY)?, &nowhere())?;
+    let policies = load_text("small.yaml", POLICY)?.policies;
+    let image = image(&policies, &GeoSet::default())?;
     let name = image.name_key("api.example.com").context("no name")?;
     let network = |first: [u8; 3]| -> Vec<Flow> {
         let [a, b, c] = first;
@@ -107,29 +105,4 @@ fn decisions(
         Ok(())
     })?;
     Ok(allowed)
-}
-
-/// A database that knows no address.
-fn nowhere() -> GeoSet {
-    let info = DatabaseInfo {
-        name: "nowhere".to_owned(),
-        path: None,
-        database_type: String::new(),
-        built: SystemTime::UNIX_EPOCH,
-        has_countries: true,
-        has_asns: false,
-        has_anycast: false,
-        attribution: String::new(),
-    };
-    let database = Database {
-        info,
-        locations: vec![Location::default()],
-        v4: vec![(0, LocationId(0))],
-        v6: vec![(0, LocationId(0))],
-        as_names: AsNames::default(),
-    };
-    GeoSet {
-        databases: vec![database],
-        agreement: Agreement::All,
-    }
 }

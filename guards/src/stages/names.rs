@@ -2,11 +2,8 @@
 
 use std::hint::black_box;
 
-use anyhow::{Result, ensure};
-use enforcer_common::names::{
-    Answer, Fixed, HEADER_BYTES, Head, NameKey, NameKeyBuilder, NameReader, RecordReader, Seed,
-    Slice, Unread, read_fixed, read_name, read_question, read_record, read_records,
-};
+use anyhow::{Result, anyhow, ensure};
+use enforcer_common::names::{HEADER_BYTES, Seed, read_answer};
 
 use crate::counted::Counted;
 
@@ -19,58 +16,14 @@ pub(super) fn read(counted: &mut Counted) -> Result<()> {
     let mut addresses = 0;
     counted.stage("dns-answer", TIMES, || {
         for _ in 0..TIMES {
-            let answer = answer(black_box(&message)).map_err(|why| anyhow::anyhow!("{why:?}"))?;
+            let answer =
+                read_answer(black_box(&message), &SEED).map_err(|why| anyhow!("{why:?}"))?;
             addresses += answer.address_count() as usize;
         }
         Ok(())
     })?;
     ensure!(addresses == 4 * TIMES, "{addresses} addresses");
     Ok(())
-}
-
-fn answer(bytes: &[u8]) -> Result<Answer, Unread> {
-    let message = Slice(bytes);
-    let head = Head::read(&message, 0)?;
-    let mut reader = Reader {
-        bytes,
-        key: NameKey::default(),
-        answer: Answer::to(&NameKey::default()),
-    };
-    let question = read_question(&message, &mut reader, HEADER_BYTES)?;
-    reader.answer.begin(&reader.key);
-    read_records(question.end, head.answers, |at| {
-        read_record(&mut reader, at)
-    })?;
-    Ok(reader.answer)
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-    key: NameKey,
-    answer: Answer,
-}
-
-impl NameReader for Reader<'_> {
-    fn read(&mut self, at: u16) -> Result<u16, Unread> {
-        let mut builder = NameKeyBuilder::new(&SEED);
-        let end = read_name(&Slice(self.bytes), 0, at, &SEED, &mut builder)?;
-        self.key = builder.finish(&SEED);
-        Ok(end)
-    }
-
-    fn key(&self) -> &NameKey {
-        &self.key
-    }
-}
-
-impl RecordReader for Reader<'_> {
-    fn fixed(&mut self, at: u16) -> Result<Fixed, Unread> {
-        read_fixed(&Slice(self.bytes), &self.key, at, &mut self.answer)
-    }
-
-    fn add_alias(&mut self) -> Result<(), Unread> {
-        self.answer.add_name(&self.key)
-    }
 }
 
 /// `api.example.com` is an alias of `edge.cdn.example.net`, which has four addresses (RFC 1035, 4.1).

@@ -1,14 +1,13 @@
 //! Policies: from text to an image.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use enforcer::{
     compile::{self, Image, Input},
     geo::GeoSet,
-    policy::{self, Minute, Policy},
+    policy::{Policy, load_text},
 };
-use enforcer_common::names::Seed;
 
 use crate::counted::Counted;
 
@@ -18,7 +17,7 @@ pub(super) fn check(counted: &mut Counted) -> Result<Vec<Policy>> {
     let text = many(POLICIES)?;
     let mut loaded = Vec::new();
     counted.stage("policy-check", POLICIES, || {
-        loaded = load(&text)?;
+        loaded = load_text("many.yaml", &text)?.policies;
         Ok(())
     })?;
     Ok(loaded)
@@ -37,25 +36,7 @@ pub(super) fn compile(counted: &mut Counted, policies: &[Policy], world: &GeoSet
 /// An image in which each policy is a class.
 pub(super) fn image(policies: &[Policy], geo: &GeoSet) -> Result<Image> {
     let classes: Vec<Vec<usize>> = (0..policies.len()).map(|index| vec![index]).collect();
-    Ok(compile::compile(&Input {
-        policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 1,
-        now: Minute(0),
-        seed: Seed([1, 2]),
-        cluster_dns: &[],
-    })?)
-}
-
-/// Policies from text.
-pub(super) fn load(text: &str) -> Result<Vec<Policy>> {
-    let directory = tempfile::tempdir()?;
-    let path = directory.path().join("policies.yaml");
-    fs::write(&path, text)?;
-    let loaded = policy::load(&[path]).map_err(|findings| anyhow!("{findings:?}"))?;
-    Ok(loaded.policies)
+    Ok(compile::compile(&Input::of(policies, &classes, geo))?)
 }
 
 /// `count` policies of the kind that people write, each different from the others.

@@ -4,74 +4,24 @@
 //! have been sent, waits until nothing waits, and prints a line of JSON for each sink.
 
 use std::{
-    net::Ipv4Addr,
     path::Path,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
 use enforcer::events::{
-    Aggregator, Clock, Context, Enricher, Mode, Observer, Pipeline, PlaceInfo, ProcFs, Record,
-    RuleInfo, Sequence, SinkSpec, WorkloadInfo, clock::boottime_ns,
+    Aggregator, Clock, Enricher, Observer, Pipeline, ProcFs, Record, Sequence, SinkSpec,
+    clock::boottime_ns,
+    samples::{self, SampleContext},
 };
-use enforcer_common::{
-    abi::{Addr, CgroupId, ClassId, Event, FlowKey, Hook, Port, Proto, RuleId},
-    verdict::{Reason, Verdict},
-};
+use enforcer_common::abi::Event;
 use serde_json::json;
 
 /// Records that are handed over at once.
 const BATCH: u64 = 200;
 /// How long the sinks may take in the end.
 const PATIENCE: Duration = Duration::from_secs(180);
-
-struct Known(Arc<RuleInfo>);
-
-impl Context for Known {
-    fn rule(&self, _: RuleId, _: u64) -> Option<Arc<RuleInfo>> {
-        Some(Arc::clone(&self.0))
-    }
-
-    fn workload(&self, _: CgroupId) -> Option<Arc<WorkloadInfo>> {
-        None
-    }
-
-    fn cgroup_path(&self, _: CgroupId) -> Option<Arc<str>> {
-        None
-    }
-
-    fn place(&self, _: Addr) -> PlaceInfo {
-        PlaceInfo::default()
-    }
-}
-
-fn event(number: u64) -> Event {
-    let address = Ipv4Addr::from_bits(number as u32);
-    Event {
-        flow: FlowKey {
-            cgroup: CgroupId(1),
-            dst: Addr::from_v4(address.octets()),
-            port: Port(443),
-            proto: Proto::TCP,
-            verdict: Verdict::Deny as u8,
-            rule: RuleId(1),
-            generation: 0,
-        },
-        at_ns: boottime_ns(),
-        generation: 1,
-        src: Addr::from_v4([10, 0, 0, 5]),
-        pid: 0,
-        uid: 0,
-        comm: [0; 16],
-        src_port: Port(40_000),
-        class: ClassId(0),
-        hook: Hook::Connect as u8,
-        reason: Reason::Rule.to_byte(),
-        reserved: [0; 2],
-    }
-}
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -87,21 +37,18 @@ fn main() -> anyhow::Result<()> {
     let mut observer = Observer::this_host();
     observer.stream = sequence.stream().to_owned();
     let mut pipeline = Pipeline::open(&observer, &sinks, Some(state), sequence)?;
-    let rule = RuleInfo {
-        policy: "sovereign-llm".into(),
-        rule: "default".into(),
-        file: Path::new("policies/sovereign-llm.yaml").into(),
-        line: 14,
-        mode: Mode::Enforce,
-        data_categories: vec!["customer-pii".into()],
-        legal_basis: vec!["GDPR-Art-44".into()],
-        no_agreement: None,
-    };
-    let enricher = Enricher::new(Known(Arc::new(rule)), ProcFs::at(Path::new("/proc")));
+    let enricher = Enricher::new(
+        SampleContext::of_everything(),
+        ProcFs::at(Path::new("/proc")),
+    );
     let mut aggregator = Aggregator::new(enricher, Clock::now(), Duration::from_secs(60));
     while pipeline.sequence() < count {
         for _ in 0..BATCH.min(count - pipeline.sequence()) {
-            let violation = aggregator.first(&event(pipeline.sequence()));
+            let event = Event {
+                at_ns: boottime_ns(),
+                ..samples::event_to(pipeline.sequence() as u32)
+            };
+            let violation = aggregator.first(&event);
             pipeline.push(&Record::Violation(violation));
         }
         pipeline.flush();

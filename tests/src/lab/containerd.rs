@@ -25,6 +25,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use enforcer::workloads::cri::PodSandboxMetadata;
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, time::sleep};
 
@@ -32,7 +33,7 @@ use self::{
     cri::Cri,
     messages::{
         CreateContainer, ExecSync, LinuxSandbox, RunPodSandbox, Sandbox, SandboxConfig,
-        SandboxMetadata, SandboxSecurity,
+        SandboxSecurity,
     },
     place::{PODS, arrange, configuration, network},
 };
@@ -202,7 +203,7 @@ impl<'w> Containerd<'w> {
             .iter()
             .map(|&(key, value)| (key.into(), value.into()));
         let config = SandboxConfig {
-            metadata: Some(SandboxMetadata {
+            metadata: Some(PodSandboxMetadata {
                 name: name.into(),
                 uid,
                 namespace: "laboratory".into(),

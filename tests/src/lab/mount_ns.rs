@@ -1,19 +1,17 @@
-//! A mount namespace without a name: held by a file descriptor alone, so it and all that is mounted in
-//! it goes with the processes in it and the value.
+//! A mount namespace: what is mounted in it goes with it.
 
-use std::{fs::File, os::fd::AsFd, os::unix::process::CommandExt, process::Command, thread};
+use std::process::Command;
 
-use anyhow::{Context, bail};
 use nix::{
     mount::{MsFlags, mount},
-    sched::{CloneFlags, setns, unshare},
+    sched::CloneFlags,
 };
+
+use super::namespace::Namespace;
 
 /// A mount namespace, alive as long as this is, or a process in it.
 #[derive(Debug)]
-pub struct MountNs {
-    file: File,
-}
+pub struct MountNs(Namespace);
 
 impl MountNs {
     /// A copy of the caller's, in which `arrange` then mounts. Nothing of that is seen outside.
@@ -21,16 +19,13 @@ impl MountNs {
     /// # Errors
     /// Without root, or those of `arrange`.
     pub fn new(arrange: impl FnOnce() -> anyhow::Result<()> + Send) -> anyhow::Result<Self> {
-        super::require_root()?;
-        let file = on_a_thread(|| {
-            unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS)
-                .context("cannot make a mount namespace")?;
+        let kind = CloneFlags::CLONE_NEWNS;
+        Namespace::new(kind, "mnt", || {
             let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
             mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
-            arrange()?;
-            File::open("/proc/thread-self/ns/mnt").context("cannot open /proc/thread-self/ns/mnt")
-        })?;
-        Ok(Self { file })
+            arrange()
+        })
+        .map(Self)
     }
 
     /// Runs `work` on a thread inside the namespace.
@@ -41,12 +36,7 @@ impl MountNs {
         &self,
         work: impl FnOnce() -> anyhow::Result<T> + Send,
     ) -> anyhow::Result<T> {
-        on_a_thread(|| {
-            unshare(CloneFlags::CLONE_FS)?;
-            setns(self.file.as_fd(), CloneFlags::CLONE_NEWNS)
-                .context("cannot enter a mount namespace")?;
-            work()
-        })
+        self.0.run(work)
     }
 
     /// Makes `command` start inside the namespace.
@@ -54,18 +44,6 @@ impl MountNs {
     /// # Errors
     /// No more file descriptors.
     pub fn confine(&self, command: &mut Command) -> anyhow::Result<()> {
-        let file = self.file.try_clone()?;
-        let enter = move || Ok(setns(file.as_fd(), CloneFlags::CLONE_NEWNS)?);
-        // SAFETY: between fork and exec the closure makes one system call, and its error conversion
-        // does not allocate.
-        unsafe { command.pre_exec(enter) };
-        Ok(())
-    }
-}
-
-fn on_a_thread<T: Send>(work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
-    match thread::scope(|scope| scope.spawn(work).join()) {
-        Ok(result) => result,
-        Err(_) => bail!("a thread of the laboratory panicked; its message is above"),
+        self.0.confine(command)
     }
 }

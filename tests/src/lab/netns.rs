@@ -1,27 +1,15 @@
-//! A network namespace without a name.
-//!
-//! It is held by a file descriptor alone, so it goes with the process that made it, however that
-//! process ends: there is nothing to clean up and nothing to collide with.
+//! A network namespace.
 
-use std::{
-    fs::File,
-    os::{
-        fd::{AsFd, AsRawFd},
-        unix::process::CommandExt,
-    },
-    path::PathBuf,
-    process::Command,
-    thread,
-};
+use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context, bail, ensure};
-use nix::sched::{CloneFlags, setns, unshare};
+use anyhow::{Context, ensure};
+use nix::sched::CloneFlags;
+
+use super::namespace::Namespace;
 
 /// A network namespace, alive as long as this is, or a process or socket in it.
 #[derive(Debug)]
-pub struct NetNs {
-    file: File,
-}
+pub struct NetNs(Namespace);
 
 impl NetNs {
     /// A new one, with nothing but a loopback interface that is down.
@@ -29,14 +17,7 @@ impl NetNs {
     /// # Errors
     /// Without root.
     pub fn new() -> anyhow::Result<Self> {
-        super::require_root()?;
-        // A thread of its own: the namespace of the caller's thread must not change.
-        let file = on_a_thread(|| {
-            unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
-            // Not /proc/self: that is the main thread's.
-            File::open("/proc/thread-self/ns/net").context("cannot open /proc/thread-self/ns/net")
-        })?;
-        Ok(Self { file })
+        Namespace::new(CloneFlags::CLONE_NEWNET, "net", || Ok(())).map(Self)
     }
 
     /// Runs `work` on a thread inside the namespace. Sockets that it makes stay there.
@@ -47,28 +28,21 @@ impl NetNs {
         &self,
         work: impl FnOnce() -> anyhow::Result<T> + Send,
     ) -> anyhow::Result<T> {
-        on_a_thread(|| {
-            setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)
-                .context("cannot enter a network namespace")?;
-            work()
-        })
+        self.0.run(work)
     }
 
     /// Makes `command` start inside the namespace, with the mounts of the caller: cgroup paths hold.
+    ///
+    /// # Errors
+    /// No more file descriptors.
     pub fn confine(&self, command: &mut Command) -> anyhow::Result<()> {
-        let file = self.file.try_clone()?;
-        let enter = move || Ok(setns(file.as_fd(), CloneFlags::CLONE_NEWNET)?);
-        // SAFETY: between fork and exec the closure makes one system call, and its error conversion
-        // does not allocate.
-        unsafe { command.pre_exec(enter) };
-        Ok(())
+        self.0.confine(command)
     }
 
     /// A path by which other processes can name the namespace while this value lives.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        let fd = self.file.as_raw_fd();
-        format!("/proc/{}/fd/{fd}", std::process::id()).into()
+        self.0.path()
     }
 
     /// Runs `ip` inside, with the words of `arguments`.
@@ -95,12 +69,5 @@ impl NetNs {
         let path = format!("/proc/sys/net/{name}");
         // /proc/sys/net shows the namespace of the thread that looks.
         self.run(|| std::fs::write(&path, value).with_context(|| format!("cannot write {path}")))
-    }
-}
-
-fn on_a_thread<T: Send>(work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
-    match thread::scope(|scope| scope.spawn(work).join()) {
-        Ok(result) => result,
-        Err(_) => bail!("a thread of the laboratory panicked; its message is above"),
     }
 }

@@ -12,6 +12,7 @@ mod rotel;
 mod source;
 mod syslog;
 mod syslog_frames;
+mod tls_front;
 mod webhook;
 
 pub use arrivals::Arrivals;
@@ -24,4 +25,5 @@ pub use rotel::Rotel;
 pub use source::{Report, Source};
 pub use syslog::{Flavour, SyslogServer};
 pub use syslog_frames::SyslogFrames;
+pub use tls_front::TlsFront;
 pub use webhook::Webhook;

@@ -8,24 +8,19 @@ use crate::lab::{DE, Lab, NODE, PODS, POLICIES, REGIONS, UID, US, policy, said};
 #[test]
 fn what_is_applied_is_enforced_and_said_to_be() {
     let lab = Lab::new();
-    let llm = lab.node.root.child("llm").expect("a cgroup");
-    lab.server
-        .apply(&lab.policy("sovereign", "DE"))
-        .expect("applied");
+    lab.apply("sovereign", "DE");
     let _daemon = lab.start();
     assert!(
-        lab.refused(&llm, US),
+        lab.refused(&lab.llm, US),
         "it is in force before the daemon is ready"
     );
-    assert!(lab.passes(&llm, DE));
+    assert!(lab.passes(&lab.llm, DE));
     lab.wait_for("sovereign", 1, "Enforced");
 
-    lab.server
-        .apply(&lab.policy("sovereign", "US"))
-        .expect("applied");
+    lab.apply("sovereign", "US");
     lab.wait_for("sovereign", 2, "Enforced");
-    assert!(lab.refused(&llm, DE));
-    assert!(lab.passes(&llm, US));
+    assert!(lab.refused(&lab.llm, DE));
+    assert!(lab.passes(&lab.llm, US));
 
     // A region, and a policy that needs it.
     let region = json!({
@@ -51,27 +46,22 @@ fn what_is_applied_is_enforced_and_said_to_be() {
         why.as_str().is_some_and(|it| it.contains("nowhere")),
         "{why}"
     );
-    assert!(lab.passes(&llm, US));
+    assert!(lab.passes(&lab.llm, US));
     lab.server.delete(POLICIES, "broken");
     lab.server.delete(POLICIES, "partners");
-    lab.server
-        .apply(&lab.policy("sovereign", "DE"))
-        .expect("applied");
+    lab.apply("sovereign", "DE");
     lab.wait_for("sovereign", 3, "Enforced");
-    assert!(lab.refused(&llm, US));
+    assert!(lab.refused(&lab.llm, US));
 
     lab.server.delete(POLICIES, "sovereign");
-    let gone = lab.server.wait_until(|_| lab.passes(&llm, US));
+    let gone = lab.server.wait_until(|_| lab.passes(&lab.llm, US));
     gone.expect("no policy selects it");
 }
 
 #[test]
 fn gone_versions_and_broken_connections_lose_nothing() {
     let lab = Lab::new();
-    let llm = lab.node.root.child("llm").expect("a cgroup");
-    lab.server
-        .apply(&lab.policy("sovereign", "DE"))
-        .expect("applied");
+    lab.apply("sovereign", "DE");
     let _daemon = lab.start();
     lab.wait_for("sovereign", 1, "Enforced");
     let mut generation = 1;
@@ -81,13 +71,11 @@ fn gone_versions_and_broken_connections_lose_nothing() {
             .wait_until(|server| server.watches(POLICIES) == 1);
         watched.expect("a watch");
         disturb(&lab.server);
-        lab.server
-            .apply(&lab.policy("sovereign", country))
-            .expect("applied");
+        lab.apply("sovereign", country);
         generation += 1;
         lab.wait_for("sovereign", generation, "Enforced");
         let (passes, fails) = if country == "DE" { (DE, US) } else { (US, DE) };
-        assert!(lab.refused(&llm, fails) && lab.passes(&llm, passes));
+        assert!(lab.only(passes, fails));
     };
     let lists = || lab.server.lists(POLICIES);
 
@@ -143,41 +131,36 @@ fn a_label_moves_a_pod_to_its_policy() {
 #[test]
 fn without_the_server_the_last_policies_stay() {
     let mut lab = Lab::new();
-    let llm = lab.node.root.child("llm").expect("a cgroup");
-    lab.server
-        .apply(&lab.policy("sovereign", "DE"))
-        .expect("applied");
+    lab.apply("sovereign", "DE");
     let daemon = lab.start();
     lab.wait_for("sovereign", 1, "Enforced");
-    assert!(lab.refused(&llm, US));
+    assert!(lab.refused(&lab.llm, US));
 
     lab.server.stop();
     lab.wait_for_event("source-failing", 1);
     let status = lab.node.status().expect("a status");
     assert_fields(&status, &[("/cluster/reachable", json!(false))]);
     assert!(status["cluster"]["down_since"].is_string(), "{status}");
-    assert!(lab.refused(&llm, US));
+    assert!(lab.refused(&lab.llm, US));
     let told = lab.count("source-failing");
     assert_eq!(told, 1, "an outage is told once");
 
     daemon.kill().expect("killed");
     let daemon = lab.start();
-    assert!(lab.refused(&llm, US) && lab.passes(&llm, DE));
+    assert!(lab.only(DE, US));
     // Not even the pins are needed for that.
     drop(daemon);
     lab.node.instance.run(&["detach"]).expect("detached");
-    assert!(lab.passes(&llm, US));
+    assert!(lab.passes(&lab.llm, US));
     let _daemon = lab.start();
-    assert!(lab.refused(&llm, US) && lab.passes(&llm, DE));
+    assert!(lab.only(DE, US));
     // One for each daemon.
     lab.wait_for_event("source-failing", 3);
 
-    lab.server
-        .apply(&lab.policy("sovereign", "US"))
-        .expect("applied");
+    lab.apply("sovereign", "US");
     lab.server.start().expect("the server again");
     lab.wait_for("sovereign", 2, "Enforced");
-    assert!(lab.refused(&llm, DE) && lab.passes(&llm, US));
+    assert!(lab.only(US, DE));
     lab.wait_for_event("source-recovered", 1);
     let status = lab.node.status().expect("a status");
     assert_fields(

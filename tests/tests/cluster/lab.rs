@@ -24,6 +24,8 @@ pub(crate) struct Lab {
     _peer: Peer,
     pub(crate) server: ApiServer,
     pub(crate) node: Node,
+    /// The workload that the policies select.
+    pub(crate) llm: Cgroup,
 }
 
 impl Lab {
@@ -35,11 +37,13 @@ impl Lab {
         node.environment("KUBECONFIG", server.kubeconfig().expect("a file"));
         node.environment("NODE_NAME", NODE);
         node.arguments(["--cluster", "--cri-socket", "/nonexistent"]);
+        let llm = node.root.child("llm").expect("a cgroup");
         Self {
             world,
             _peer: peer,
             server,
             node,
+            llm,
         }
     }
 
@@ -75,6 +79,29 @@ impl Lab {
         policy(name, &json!({"cgroups": [pattern]}), country)
     }
 
+    /// Applies [`policy`](Self::policy).
+    pub(crate) fn apply(&self, name: &str, country: &str) {
+        let policy = self.policy(name, country);
+        self.server.apply(&policy).expect("applied");
+    }
+
+    /// Whether the workload gets to the first and not to the second.
+    pub(crate) fn only(&self, passes: &str, refused: &str) -> bool {
+        self.refused(&self.llm, refused) && self.passes(&self.llm, passes)
+    }
+
+    /// Another node, or this one, with a label for its zone.
+    pub(crate) fn put_node(&self, name: &str, zone: &str) {
+        let node = json!({"metadata": {"labels": {"zone": zone}}});
+        self.server.put(NODES, name, node);
+    }
+
+    /// A file with the same policy: its path.
+    pub(crate) fn file(&self, name: &str, country: &str) -> String {
+        let path = self.node.bundle(name, "llm", &[country]).expect("a file");
+        path.to_str().expect("a plain path").to_owned()
+    }
+
     /// Waits until the node says that it does this with a generation of a policy.
     pub(crate) fn wait_for(&self, name: &str, generation: u64, state: &str) {
         let told = self.server.wait_until(|server| {
@@ -98,11 +125,31 @@ impl Lab {
         told.expect("an event");
     }
 
-    pub(crate) fn push(&self, words: &[&str]) -> Output {
+    /// `enforcer policy`, with these words.
+    fn verb(&self, words: &[&str]) -> Output {
         let mut command = self.node.instance.verb("policy").expect("enforcer");
         command.env("KUBECONFIG", self.server.kubeconfig().expect("a file"));
         command.args(words).output().expect("it runs")
     }
+
+    /// The same, and what it prints.
+    pub(crate) fn done(&self, words: &[&str]) -> String {
+        let done = self.verb(words);
+        let why = complaint(&done);
+        assert!(done.status.success(), "{words:?}: {why}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// The same, which must fail, and what it complains of.
+    pub(crate) fn fails(&self, words: &[&str]) -> String {
+        let done = self.verb(words);
+        assert!(!done.status.success(), "{words:?}");
+        complaint(&done)
+    }
+}
+
+fn complaint(done: &Output) -> String {
+    String::from_utf8_lossy(&done.stderr).into_owned()
 }
 
 /// How many of these events are about the cluster.

@@ -4,8 +4,8 @@ use crate::abi::ids::Atom;
 
 /// Most entries of a bucket of double words: two cache lines. More become an inner node.
 pub const BUCKET_ENTRIES: u8 = 16;
-/// The same of a bucket of words.
-pub const SHORT_ENTRIES: u8 = 32;
+/// The same of a bucket of words: four cache lines.
+pub const SHORT_ENTRIES: u8 = 64;
 
 /// A word of an index: what is known of the addresses under it.
 ///

@@ -2,42 +2,13 @@ extern crate std;
 
 use std::{vec, vec::Vec};
 
-use super::{
-    Answer, Fixed, MAX_NAMES, MAX_RECORDS, RecordReader, TYPE_A, TYPE_AAAA, TYPE_CNAME, read_fixed,
-    read_record, read_records,
-};
+use super::{Answer, MAX_NAMES, MAX_RECORDS, TYPE_A, TYPE_AAAA, TYPE_CNAME};
 use crate::{
     abi::Addr,
-    names::{
-        Bytes as _, HEADER_BYTES, Head, NameKey, NameKeyBuilder, NameReader, Seed, Slice, Unread,
-        read_name, read_question,
-    },
+    names::{NameKey, Seed, Unread, read_answer},
 };
 
 const SEED: Seed = Seed([3, 5]);
-
-struct Reader<'a>(&'a [u8], NameKey, Answer);
-
-impl NameReader for Reader<'_> {
-    fn read(&mut self, at: u16) -> Result<u16, Unread> {
-        let mut builder = NameKeyBuilder::new(&SEED);
-        let end = read_name(&Slice(self.0), 0, at, &SEED, &mut builder)?;
-        self.1 = builder.finish(&SEED);
-        Ok(end)
-    }
-    fn key(&self) -> &NameKey {
-        &self.1
-    }
-}
-
-impl RecordReader for Reader<'_> {
-    fn fixed(&mut self, at: u16) -> Result<Fixed, Unread> {
-        read_fixed(&Slice(self.0), &self.1, at, &mut self.2)
-    }
-    fn add_alias(&mut self) -> Result<(), Unread> {
-        self.2.add_name(&self.1)
-    }
-}
 
 /// An answer to `question` with these records: owner, type, TTL, data.
 fn message(question: &[u8], records: &[(&[u8], u16, u32, &[u8])]) -> Vec<u8> {
@@ -56,16 +27,7 @@ fn message(question: &[u8], records: &[(&[u8], u16, u32, &[u8])]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Answer, Unread> {
-    let message = Slice(bytes);
-    let head = Head::read(&message, 0)?;
-    assert!(head.is_response() && head.is_query_for_one() && head.code() == 0);
-    let mut reader = Reader(bytes, NameKey::default(), Answer::to(&NameKey::default()));
-    let question = read_question(&message, &mut reader, HEADER_BYTES)?;
-    reader.2.begin(&reader.1);
-    read_records(question.end, head.answers, |at| {
-        read_record(&mut reader, at)
-    })?;
-    Ok(reader.2)
+    read_answer(bytes, &SEED)
 }
 
 fn key(text: &str) -> NameKey {
@@ -111,7 +73,6 @@ fn what_is_cut_anywhere_is_not_read() {
     for end in 0..whole.len() {
         assert!(read(&whole[..end]).is_err(), "{end}");
     }
-    assert!(Slice(&whole).byte(whole.len() as u16).is_none());
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! `enforcer geo diff`.
 
 use std::{
+    cmp::Reverse,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use enforcer_common::{
-    names::Seed,
+    abi::{ClassId, Tag},
     verdict::{Decision, Verdict},
 };
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use super::built;
 use crate::{
-    compile::{Image, Input, changed_verdicts},
+    compile::{Atlas, Comparison, Image, Input, Version, compile},
     daemon::node_resolvers,
     geo::{
         Agreement, GeoSet,
@@ -203,29 +204,37 @@ fn verdicts(paths: &[PathBuf], old: &GeoSet, new: &GeoSet) -> anyhow::Result<Vec
     let classes: Vec<Vec<usize>> = (0..policies.len()).map(|policy| vec![policy]).collect();
     let resolvers = node_resolvers();
     let input = |geo| Input {
-        policies: &policies,
-        classes: &classes,
-        geo,
-        nat64: &[],
-        generation: 0,
         now: Minute::of(Timestamp::now()),
-        // Nothing that the kernel hashed is asked.
-        seed: Seed([0; 2]),
         cluster_dns: &resolvers,
+        ..Input::of(&policies, &classes, geo)
     };
-    let (image, changes) = changed_verdicts(&input(old), &input(new))?;
-    let told = changes.into_iter().map(|change| VerdictMove {
-        policy: policies[usize::from(change.class.0)].name.to_string(),
-        service: change.service.name,
-        old: Said::of(&change.old, &image),
-        new: Said::of(&change.new, &image),
-        extent: change.extent,
-    });
-    Ok(told.collect())
+    let inputs = [input(old), input(new)];
+    let images = [compile(&inputs[0])?, compile(&inputs[1])?];
+    let atlases = [Atlas::of(&inputs[0])?, Atlas::of(&inputs[1])?];
+    let version = |at: usize| Version {
+        image: &images[at],
+        atlas: &atlases[at],
+        policies: &policies,
+    };
+    let comparison = Comparison::of(version(0), version(1));
+    let mut moves = Vec::new();
+    for (class, policy) in policies.iter().enumerate() {
+        let tag = Some(Tag::judged(ClassId(class as u16)));
+        for difference in comparison.differences(tag, tag) {
+            moves.push(VerdictMove {
+                policy: policy.name.to_string(),
+                service: difference.services.join(", "),
+                old: Said::of(&difference.before, &images[0]),
+                new: Said::of(&difference.after, &images[1]),
+                extent: difference.extent,
+            });
+        }
+    }
+    moves.sort_by_key(|it| Reverse(it.extent.weight()));
+    Ok(moves)
 }
 
 impl Said {
-    /// Both images number the rules alike: their policies are the same.
     fn of(decision: &Decision, image: &Image) -> Self {
         let rule = image.rule(decision.rule);
         Self {

@@ -55,7 +55,7 @@ impl Key {
             destination: ip(facts.destination.addr),
             port: facts.destination.port.map(|port| port.0),
             proto: facts.destination.proto,
-            name: facts.destination.domain.clone(),
+            name: facts.destination.names.domain.clone(),
             verdict: facts.outcome.as_str(),
             rule: rule.map(|rule| (Arc::clone(&rule.policy), Arc::clone(&rule.rule))),
         }
@@ -150,7 +150,7 @@ fn record(facts: &Facts, seen: Seen) -> FlowRecord {
         destination: ip(facts.destination.addr),
         port: facts.destination.port.map(|port| port.0),
         protocol: protocol(facts.destination.proto),
-        name: facts.destination.domain.as_ref().map(text),
+        name: facts.destination.names.domain.as_ref().map(text),
         country: match place.range {
             Some(_) => None,
             None => place.country.map(|country| country.to_string()).or(unknown),

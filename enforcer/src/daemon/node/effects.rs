@@ -1,6 +1,9 @@
 //! What an image would change for the workloads that there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use anyhow::Context as _;
 use enforcer_common::{
@@ -13,6 +16,7 @@ use crate::{
     compile::{Atlas, Comparison, Image, Input, Version},
     control::{Effect, Side},
     daemon::{explain::verdict_name, node_resolvers},
+    geo::diff::AddressRange,
     workloads::Assignment,
 };
 
@@ -29,7 +33,7 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
         "what is in force was put there by an earlier daemon, and its policies could not be read: \
          there is nothing to compare with",
     )?;
-    let atlases = (atlas(node, loaded)?, atlas(node, &prepared.loaded)?);
+    let atlases = (atlas(loaded)?, atlas(&prepared.loaded)?);
     let comparison = Comparison::of(
         Version {
             image: &loaded.image,
@@ -41,7 +45,6 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
             atlas: &atlases.1,
             policies: &prepared.loaded.policies,
         },
-        &loaded.geo,
     );
     let mut effects = Vec::new();
     for ((before, after), workloads) in by_tags(node, prepared) {
@@ -51,31 +54,28 @@ pub(super) fn of(node: &Node, prepared: &Prepared) -> anyhow::Result<Vec<Effect>
                 services: difference.services,
                 before: side(&difference.before, &loaded.image),
                 after: side(&difference.after, &prepared.loaded.image),
-                addresses: difference.extent.addresses,
-                networks: difference.extent.networks,
-                places: difference.extent.places,
-                example: difference
-                    .extent
-                    .example
-                    .map(|example| example.to_string())
-                    .unwrap_or_default(),
+                addresses: difference.extent.addresses(),
+                networks: difference.extent.networks(),
+                places: loaded.geo.places(&difference.ranges),
+                example: difference.ranges.first().map(example).unwrap_or_default(),
             });
         }
     }
     Ok(effects)
 }
 
+fn example(range: &AddressRange) -> String {
+    IpAddr::from(range.first.octets())
+        .to_canonical()
+        .to_string()
+}
+
 /// Where the policies tell addresses apart. Exceptions of isolations do not count.
-fn atlas(node: &Node, loaded: &Loaded) -> anyhow::Result<Atlas> {
+fn atlas(loaded: &Loaded) -> anyhow::Result<Atlas> {
     let input = Input {
-        policies: &loaded.policies,
-        classes: &[],
-        geo: &loaded.geo,
-        nat64: &[],
-        generation: 0,
         now: loaded.made_at,
-        seed: node.seed,
         cluster_dns: &node_resolvers(),
+        ..Input::of(&loaded.policies, &[], &loaded.geo)
     };
     Ok(Atlas::of(&input)?)
 }

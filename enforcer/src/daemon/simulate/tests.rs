@@ -1,9 +1,9 @@
-use std::{fs, path::Path};
+use std::fs;
 
 use jiff::Timestamp;
 
 use super::*;
-use crate::{geo::Agreement, policy};
+use crate::policy::load_text;
 
 const INSIDE: &str = "\
 apiVersion: enforcer.dev/v1alpha1
@@ -44,19 +44,9 @@ fn flow(cgroup: &str, to: &str, port: u16, verdict: &str, reason: Option<&str>) 
     }
 }
 
-fn policies(directory: &Path, text: &str) -> Vec<Policy> {
-    let file = directory.join("inside.yaml");
-    fs::write(&file, text).expect("written");
-    policy::load(&[file]).expect("sound").policies
-}
-
 fn outcome(text: &str, flows: Vec<FlowRecord>) -> Simulation {
-    let directory = tempfile::tempdir().expect("a directory");
-    let geo = GeoSet {
-        databases: Vec::new(),
-        agreement: Agreement::All,
-    };
-    simulate(flows, &policies(directory.path(), text), &geo).expect("it fits")
+    let policies = load_text("inside.yaml", text).expect("sound").policies;
+    simulate(flows, &policies, &GeoSet::default()).expect("it fits")
 }
 
 #[test]

@@ -33,7 +33,7 @@ const IDLE: Duration = Duration::from_nanos(10);
 fn aggregator() -> Aggregator<Ports> {
     let proc = ProcFs::at(std::path::Path::new("/nonexistent"));
     Aggregator::new(
-        Ports(Enricher::new(SampleContext, proc)),
+        Ports(Enricher::new(SampleContext::of_a_node(), proc)),
         Clock::with_offset(0),
         IDLE,
     )

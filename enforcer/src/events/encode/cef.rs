@@ -99,7 +99,7 @@ fn write_facts(line: &mut Line<'_>, facts: &Facts) {
     if let Some(port) = destination.port {
         line.key("dpt", port.0);
     }
-    line.maybe("dhost", destination.domain.as_deref());
+    line.maybe("dhost", destination.names.domain.as_deref());
     if let Some(source) = facts.source {
         if let Some(addr) = source.addr {
             line.key("src", ip(addr));

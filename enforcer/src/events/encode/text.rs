@@ -54,7 +54,7 @@ fn write_violation(f: &mut fmt::Formatter<'_>, violation: &Violation) -> fmt::Re
     let facts = &*violation.facts;
     let destination = &facts.destination;
     write!(f, "{}: {} to ", done(facts.outcome), workload(facts))?;
-    match (&destination.domain, destination.port) {
+    match (&destination.names.domain, destination.port) {
         (Some(name), _) => write!(f, "{name} ({})", ip(destination.addr))?,
         (None, _) => write!(f, "{}", ip(destination.addr))?,
     }

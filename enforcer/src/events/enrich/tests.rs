@@ -17,7 +17,10 @@ use crate::{
 };
 
 fn enricher() -> Enricher<SampleContext> {
-    Enricher::new(SampleContext, ProcFs::at(Path::new("/nonexistent")))
+    Enricher::new(
+        SampleContext::of_a_node(),
+        ProcFs::at(Path::new("/nonexistent")),
+    )
 }
 
 #[test]
@@ -36,7 +39,10 @@ fn everything_that_is_known() {
         Some(CONTAINER)
     );
     assert_eq!(facts.placement.pod_uid.as_deref(), Some(POD));
-    assert_eq!(facts.destination.domain.as_deref(), Some("api.example.com"));
+    assert_eq!(
+        facts.destination.names.domain.as_deref(),
+        Some("api.example.com")
+    );
     assert_eq!(facts.severity(), Severity::Medium);
 }
 

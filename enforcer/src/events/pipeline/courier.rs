@@ -111,6 +111,13 @@ impl Courier {
         match outcome {
             Ok(()) => self.settle(),
             Err(error @ SinkError::Refused { .. }) => self.sift(batch, sent, &error),
+            Err(error @ SinkError::Partial { rejected, .. }) => {
+                self.shared.refused(rejected, &error);
+                if let Some((_, count)) = self.unsettled.back_mut() {
+                    *count = count.saturating_sub(rejected);
+                }
+                self.settle()
+            }
             Err(error) => {
                 // What did go out before the failure may have arrived.
                 let _ = self.settle();

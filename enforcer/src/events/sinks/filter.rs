@@ -67,7 +67,7 @@ mod tests {
     fn denied() -> Record {
         let proc = ProcFs::at(Path::new("/nonexistent"));
         Record::Violation(Violation {
-            facts: Arc::clone(&Enricher::new(SampleContext, proc).event(&event())),
+            facts: Arc::clone(&Enricher::new(SampleContext::of_a_node(), proc).event(&event())),
             count: 1,
             bytes: 0,
             start: Timestamp::UNIX_EPOCH,

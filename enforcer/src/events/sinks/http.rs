@@ -18,22 +18,39 @@ use crate::crypto::provider;
 
 /// How long connecting, TLS included, may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a request may take from beginning to end.
-const REQUEST: Duration = Duration::from_secs(30);
 /// Most of an answer that is read, bytes.
 const ANSWER: u64 = 64 << 10;
 /// Most of an answer that is shown, characters.
 const SHOWN: usize = 200;
 
-/// What all requests of a sink have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What all requests of a sink have in common, over HTTP or gRPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpOptions {
     /// File with the token or password; read anew for each connection attempt that is refused.
     pub token_file: Option<PathBuf>,
     /// Compress what is sent.
     pub gzip: bool,
+    /// How long a request may take from beginning to end.
+    pub timeout: Duration,
     /// For `https`.
     pub tls: TlsOptions,
+}
+
+impl HttpOptions {
+    /// The header `Authorization`, with the token after `scheme`; `None` where there is no token.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub(super) fn authorization(&self, scheme: &str) -> Result<Option<String>, SinkError> {
+        let Some(path) = &self.token_file else {
+            return Ok(None);
+        };
+        let token = std::fs::read_to_string(path).map_err(|error| SinkError::Credential {
+            path: path.clone(),
+            problem: error.to_string(),
+        })?;
+        Ok(Some(format!("{scheme} {}", token.trim())))
+    }
 }
 
 /// Sends requests to one receiver.
@@ -73,31 +90,18 @@ impl Client {
             .max_redirects_will_error(false)
             .user_agent(concat!("enforcer/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(REQUEST))
+            .timeout_global(Some(options.timeout))
             .max_idle_connections(1)
             // A proxy of the environment would be one more place that events go to.
             .proxy(None)
             .tls_config(tls)
             .build();
-        let mut client = Self {
+        Ok(Self {
             agent: config.new_agent(),
             options: options.clone(),
             scheme,
-            token: None,
-        };
-        client.read_token()?;
-        Ok(client)
-    }
-
-    fn read_token(&mut self) -> Result<(), SinkError> {
-        if let Some(path) = &self.options.token_file {
-            let token = std::fs::read_to_string(path).map_err(|error| SinkError::Credential {
-                path: path.clone(),
-                problem: error.to_string(),
-            })?;
-            self.token = Some(format!("{} {}", self.scheme, token.trim()));
-        }
-        Ok(())
+            token: options.authorization(scheme)?,
+        })
     }
 
     /// Posts `body` and gives the answer of a receiver that took it.
@@ -142,7 +146,9 @@ impl Client {
         }
         if matches!(status, 401 | 403) {
             // It may have been changed. If it cannot be read, the old one is tried again.
-            let _ = self.read_token();
+            if let Ok(token) = self.options.authorization(self.scheme) {
+                self.token = token;
+            }
         }
         let text = shown(&text);
         Err(match status {
@@ -165,7 +171,7 @@ fn key(path: &Path) -> Result<PrivateKey<'static>, SinkError> {
     PrivateKey::from_pem(&pem).map_err(|error| unusable(error.to_string()))
 }
 
-fn shown(text: &[u8]) -> String {
+pub(super) fn shown(text: &[u8]) -> String {
     String::from_utf8_lossy(text)
         .chars()
         .filter(|char| !char.is_control())
@@ -201,7 +207,7 @@ fn failure(error: ureq::Error) -> SinkError {
 }
 
 /// TLS errors arrive wrapped.
-fn of_io(error: std::io::Error) -> SinkError {
+pub(super) fn of_io(error: std::io::Error) -> SinkError {
     let tls = error
         .get_ref()
         .is_some_and(|inner| inner.is::<rustls::Error>());

@@ -1,4 +1,7 @@
-//! The OpenTelemetry protocol over HTTP: logs in protobuf.
+//! The OpenTelemetry protocol (OTLP 1.x): logs in protobuf, over HTTP or gRPC.
+
+mod grpc;
+mod http;
 
 use opentelemetry_proto::tonic::{
     collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse},
@@ -8,46 +11,36 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
-use super::{
-    Sink, SinkError, Stopped,
-    http::{Client, HttpOptions},
-};
+use super::{SinkError, Stopped};
 use crate::events::{batch::Batch, encode::otlp::string, record::Observer};
 
-/// Posts batches of log records.
-pub struct OtlpSink {
-    client: Client,
-    url: String,
+pub use grpc::OtlpGrpcSink;
+pub use http::OtlpHttpSink;
+
+/// What every request says of its sender.
+struct Sender {
     resource: Resource,
     scope: InstrumentationScope,
 }
 
-impl OtlpSink {
-    /// Posts to the receiver at `base`, such as `https://collector:4318`.
-    ///
-    /// # Errors
-    /// A certificate, key or token cannot be read.
-    pub fn new(base: &str, options: &HttpOptions, observer: &Observer) -> Result<Self, SinkError> {
-        let base = base.trim_end_matches('/');
-        let resource = Resource {
-            attributes: vec![
-                string("service.name", "enforcer"),
-                string("service.version", observer.version),
-                string("service.instance.id", &observer.run),
-                string("host.name", &observer.host),
-            ],
-            ..Resource::default()
-        };
-        Ok(Self {
-            client: Client::new(options, "Bearer")?,
-            url: format!("{base}/v1/logs"),
-            resource,
+impl Sender {
+    fn new(observer: &Observer) -> Self {
+        Self {
+            resource: Resource {
+                attributes: vec![
+                    string("service.name", "enforcer"),
+                    string("service.version", observer.version),
+                    string("service.instance.id", &observer.run),
+                    string("host.name", &observer.host),
+                ],
+                ..Resource::default()
+            },
             scope: InstrumentationScope {
                 name: "enforcer.events".into(),
                 version: observer.version.into(),
                 ..InstrumentationScope::default()
             },
-        })
+        }
     }
 
     fn request(&self, batch: &Batch) -> ExportLogsServiceRequest {
@@ -67,20 +60,57 @@ impl OtlpSink {
     }
 }
 
-impl Sink for OtlpSink {
-    fn send(&mut self, batch: &Batch) -> Result<(), Stopped> {
-        let request = self.request(batch).encode_to_vec();
-        let protobuf = [("Content-Type", "application/x-protobuf")];
-        let answer = self.client.post(&self.url, &protobuf, &request)?;
-        let answer = ExportLogsServiceResponse::decode(answer.as_slice())
-            .map_err(|error| SinkError::Protocol(error.to_string()))?;
-        match answer.partial_success {
-            Some(partial) if partial.rejected_log_records > 0 => Err(SinkError::Refused {
-                status: 200,
+/// What the answer to a request with `records` records means. A request that was taken in part must
+/// not be sent again (OTLP 1.x, "Partial Success").
+fn taken(answer: ExportLogsServiceResponse, records: usize) -> Result<(), Stopped> {
+    let Some(partial) = answer.partial_success else {
+        return Ok(());
+    };
+    match u64::try_from(partial.rejected_log_records) {
+        Ok(rejected @ 1..) => Err(Stopped {
+            sent: records,
+            error: SinkError::Partial {
+                rejected: rejected.min(records as u64),
                 text: partial.error_message,
-            }
-            .into()),
-            _ => Ok(()),
+            },
+        }),
+        // A warning.
+        Ok(0) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::logs::v1::{
+        ExportLogsPartialSuccess, ExportLogsServiceResponse,
+    };
+
+    use super::taken;
+    use crate::events::sinks::{FailureCause, SinkError};
+
+    fn answer(rejected: i64) -> ExportLogsServiceResponse {
+        ExportLogsServiceResponse {
+            partial_success: Some(ExportLogsPartialSuccess {
+                rejected_log_records: rejected,
+                error_message: "too old".into(),
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_taken_in_part_is_sent_and_its_rest_refused() {
+        assert!(taken(ExportLogsServiceResponse::default(), 5).is_ok());
+        assert!(taken(answer(0), 5).is_ok());
+        assert!(taken(answer(-1), 5).is_ok());
+        for (rejected, counted) in [(2, 2), (5, 5), (i64::MAX, 5)] {
+            let stopped = taken(answer(rejected), 5).expect_err("some are refused");
+            assert_eq!(stopped.sent, 5);
+            assert_eq!(stopped.error.cause(), FailureCause::Refused);
+            assert!(
+                matches!(&stopped.error, SinkError::Partial { rejected, text }
+                    if *rejected == counted && text == "too old"),
+                "{stopped:?}"
+            );
         }
     }
 }

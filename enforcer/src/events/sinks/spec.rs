@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 
 use super::{
-    FileOptions, Filter, JournaldSink, LineSink, OtlpSink, Sink, SinkError, SplunkHecSink,
-    SyslogSink, WebhookSink, http::HttpOptions, journald, splunk_hec::HecOptions,
+    FileOptions, Filter, JournaldSink, LineSink, OtlpGrpcSink, OtlpHttpSink, Sink, SinkError,
+    SplunkHecSink, SyslogSink, WebhookSink, http::HttpOptions, journald, splunk_hec::HecOptions,
     syslog::Transport,
 };
 use crate::events::{encode::Format, record::Observer};
@@ -41,8 +41,13 @@ enum Kind {
         hec: HecOptions,
         http: HttpOptions,
     },
-    Otlp {
+    OtlpHttp {
         base: String,
+        http: HttpOptions,
+    },
+    OtlpGrpc {
+        address: String,
+        encrypted: bool,
         http: HttpOptions,
     },
     Webhook {
@@ -67,7 +72,7 @@ pub enum SinkSpecError {
     #[error(
         "event sink `{0}` is not known: write `-`, `file:PATH`, `syslog+tls://HOST:6514`, \
          `syslog+tcp://`, `syslog+udp://`, `syslog+unix:PATH`, `journald`, `splunk-hec+https://HOST:8088`, \
-         `otlp+https://HOST:4318` or `webhook+https://HOST/PATH`; or `file:{0}` if a file is meant"
+         `otlp+https://HOST:4318`, `otlp+grpcs://HOST:4317` or `webhook+https://HOST/PATH`; or `file:{0}` if a file is meant"
     )]
     Unknown(String),
     /// A receiver without host or port.
@@ -142,7 +147,8 @@ impl SinkSpec {
                 Kind::Journald(_)
                 | Kind::Syslog { .. }
                 | Kind::SplunkHec { .. }
-                | Kind::Otlp { .. }
+                | Kind::OtlpHttp { .. }
+                | Kind::OtlpGrpc { .. }
                 | Kind::Webhook { .. } => target.to_owned(),
             },
             format: match format {
@@ -221,7 +227,12 @@ impl SinkSpec {
             Kind::SplunkHec { base, hec, http } => {
                 Box::new(SplunkHecSink::new(base, hec, http, observer)?)
             }
-            Kind::Otlp { base, http } => Box::new(OtlpSink::new(base, http, observer)?),
+            Kind::OtlpHttp { base, http } => Box::new(OtlpHttpSink::new(base, http, observer)?),
+            Kind::OtlpGrpc {
+                address,
+                encrypted,
+                http,
+            } => Box::new(OtlpGrpcSink::new(address, *encrypted, http, observer)?),
             Kind::Webhook { url, array, http } => Box::new(WebhookSink::new(url, *array, http)?),
         })
     }
@@ -273,15 +284,23 @@ fn kind(target: &str, options: &mut Options) -> Result<(Kind, bool, Format), Sin
         "syslog+unix" if rest.is_empty() => return Err(SinkSpecError::NoPath),
         "syslog+unix" => syslog(Transport::Unix(rest.into()), options)?,
         "syslog+udp" => syslog(Transport::Udp(address()?), options)?,
-        "syslog+tcp" => syslog(Transport::Tcp(address()?), options)?,
-        "syslog+tls" => syslog(Transport::Tls(address()?, options.tls()?), options)?,
+        "syslog+tcp" => syslog(Transport::Tcp(address()?, options.timeout()?), options)?,
+        "syslog+tls" => syslog(
+            Transport::Tls(address()?, options.timeout()?, options.tls()?),
+            options,
+        )?,
         "splunk-hec+https" | "splunk-hec+http" => Kind::SplunkHec {
             base: url(protocol(scheme))?,
             hec: options.hec()?,
             http: options.http()?,
         },
-        "otlp+https" | "otlp+http" => Kind::Otlp {
+        "otlp+https" | "otlp+http" => Kind::OtlpHttp {
             base: url(protocol(scheme))?,
+            http: options.http()?,
+        },
+        "otlp+grpcs" | "otlp+grpc" => Kind::OtlpGrpc {
+            address: address()?,
+            encrypted: scheme == "otlp+grpcs",
             http: options.http()?,
         },
         "webhook+https" | "webhook+http" => Kind::Webhook {
@@ -293,7 +312,7 @@ fn kind(target: &str, options: &mut Options) -> Result<(Kind, bool, Format), Sin
     };
     let format = match &kind {
         Kind::Syslog { .. } => Format::Cef,
-        Kind::Otlp { .. } => Format::Otlp,
+        Kind::OtlpHttp { .. } | Kind::OtlpGrpc { .. } => Format::Otlp,
         Kind::Journald(_) => Format::Journal,
         Kind::Stdout | Kind::File(..) | Kind::SplunkHec { .. } | Kind::Webhook { .. } => {
             Format::Ecs

@@ -6,6 +6,7 @@ use std::{
     net::UdpSocket,
     os::unix::net::UnixDatagram,
     path::PathBuf,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -29,10 +30,10 @@ pub enum Transport {
     Udp(String),
     /// A datagram each, to a socket of this machine such as `/dev/log`.
     Unix(PathBuf),
-    /// `HOST:PORT`.
-    Tcp(String),
-    /// `HOST:PORT`; the certificate must be for that host.
-    Tls(String, TlsOptions),
+    /// `HOST:PORT`, and how long the server may take to read what is left when the connection is ended.
+    Tcp(String, Duration),
+    /// The same; the certificate must be for that host.
+    Tls(String, Duration, TlsOptions),
 }
 
 /// Sends messages to a syslog server.
@@ -64,9 +65,11 @@ impl SyslogSink {
         let way = match transport {
             Transport::Udp(address) => Way::Udp(address.clone(), None),
             Transport::Unix(path) => Way::Unix(path.clone(), None),
-            Transport::Tcp(address) => Way::Stream(Box::new(Stream::plain(address))),
-            Transport::Tls(address, options) => {
-                Way::Stream(Box::new(Stream::tls(address, options)?))
+            Transport::Tcp(address, farewell) => {
+                Way::Stream(Box::new(Stream::plain(address, *farewell)))
+            }
+            Transport::Tls(address, farewell, options) => {
+                Way::Stream(Box::new(Stream::tls(address, *farewell, options)?))
             }
         };
         let format = Format::CHOICES

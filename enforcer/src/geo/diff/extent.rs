@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr};
 use enforcer_common::abi::{Addr, Family};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
+use crate::geo::flat::Address as _;
+
 /// Addresses of one family, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRange {
@@ -19,6 +21,26 @@ impl AddressRange {
     #[must_use]
     pub fn addresses(&self) -> u128 {
         (number(self.last) - number(self.first)).saturating_add(1)
+    }
+
+    /// IPv6 networks of 64 bits that it lies in.
+    fn networks(&self) -> u64 {
+        let (first, last) = (self.first.halves().0, self.last.halves().0);
+        (last - first).saturating_add(1)
+    }
+
+    /// Its parts between `starts`: the first address, and others of the range in any order.
+    pub(in crate::geo) fn cut(&self, starts: Vec<Addr>) -> Vec<Self> {
+        let mut starts: Vec<u128> = starts.into_iter().map(number).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let lasts = starts.iter().skip(1).map(|next| next - 1);
+        let lasts = lasts.chain([number(self.last)]);
+        let part = |(&first, last): (&u128, u128)| Self {
+            first: first.addr(),
+            last: last.addr(),
+        };
+        starts.iter().zip(lasts).map(part).collect()
     }
 }
 
@@ -43,6 +65,7 @@ pub struct Extent {
     ranges: u64,
     v4: u128,
     v6: u128,
+    networks: u64,
     largest: Vec<AddressRange>,
 }
 
@@ -55,7 +78,10 @@ impl Extent {
         self.ranges += 1;
         match range.first.family() {
             Family::V4(_) => self.v4 += range.addresses(),
-            Family::V6(..) => self.v6 = self.v6.saturating_add(range.addresses()),
+            Family::V6(..) => {
+                self.v6 = self.v6.saturating_add(range.addresses());
+                self.networks = self.networks.saturating_add(range.networks());
+            }
         }
         let at = self
             .largest
@@ -64,6 +90,18 @@ impl Extent {
             self.largest.insert(at, range);
             self.largest.truncate(Self::EXAMPLES);
         }
+    }
+
+    /// How many IPv4 addresses.
+    #[must_use]
+    pub fn addresses(&self) -> u64 {
+        self.v4 as u64
+    }
+
+    /// How many IPv6 networks of 64 bits, parts counted as whole ones.
+    #[must_use]
+    pub fn networks(&self) -> u64 {
+        self.networks
     }
 
     /// How many ranges.
@@ -113,7 +151,7 @@ impl Serialize for Extent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Extent", 4)?;
         fields.serialize_field("ranges", &self.ranges)?;
-        fields.serialize_field("ipv4_addresses", &(self.v4 as u64))?;
+        fields.serialize_field("ipv4_addresses", &self.addresses())?;
         fields.serialize_field("ipv6_addresses", &self.v6.to_string())?;
         let largest: Vec<_> = self.largest.iter().map(ToString::to_string).collect();
         fields.serialize_field("largest", &largest)?;

@@ -206,10 +206,10 @@ fn every_bound_of_ipv6_and_its_neighbours() {
 #[test]
 fn flat_tables_start_at_zero_ascend_and_differ() {
     let v4: Vec<_> = flat_v4()
-        .into_iter()
-        .map(|(at, r)| (u128::from(at), r))
+        .iter()
+        .map(|&(at, r)| (u128::from(at), r))
         .collect();
-    for flat in [v4, flat_v6()] {
+    for flat in [v4, flat_v6().to_vec()] {
         assert_eq!(flat[0].0, 0);
         for pair in flat.windows(2) {
             assert!(pair[0].0 < pair[1].0, "{pair:?}");

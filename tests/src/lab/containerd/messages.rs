@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, path::Path};
 
+use enforcer::workloads::cri::PodSandboxMetadata;
+
 /// `RunPodSandbox`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct RunPodSandbox {
@@ -16,7 +18,7 @@ pub(super) struct RunPodSandbox {
 pub(super) struct SandboxConfig {
     /// Whose it is.
     #[prost(message, optional, tag = "1")]
-    pub metadata: Option<SandboxMetadata>,
+    pub metadata: Option<PodSandboxMetadata>,
     /// What it calls itself.
     #[prost(string, tag = "2")]
     pub hostname: String,
@@ -29,20 +31,6 @@ pub(super) struct SandboxConfig {
     /// Cgroup and namespaces.
     #[prost(message, optional, tag = "8")]
     pub linux: Option<LinuxSandbox>,
-}
-
-/// `PodSandboxMetadata`.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct SandboxMetadata {
-    /// Name of the pod.
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// Its uid.
-    #[prost(string, tag = "2")]
-    pub uid: String,
-    /// Its namespace.
-    #[prost(string, tag = "3")]
-    pub namespace: String,
 }
 
 /// `LinuxPodSandboxConfig`.

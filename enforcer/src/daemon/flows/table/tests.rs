@@ -3,7 +3,7 @@ use std::path::Path;
 use enforcer_common::abi::Port;
 
 use super::*;
-use crate::events::{Mode, PlaceInfo, RuleInfo, record::Destination};
+use crate::events::{Mode, NamesInfo, PlaceInfo, RuleInfo, record::Destination};
 
 fn facts(port: u16, outcome: Outcome) -> Facts {
     Facts {
@@ -18,7 +18,7 @@ fn facts(port: u16, outcome: Outcome) -> Facts {
             judged: None,
             port: Some(Port(port)),
             proto: Proto::TCP,
-            domain: None,
+            names: NamesInfo::default(),
             place: PlaceInfo::default(),
         },
         source: None,

@@ -14,8 +14,8 @@ use super::Encoder;
 use crate::events::{
     aggregate::Describe,
     enrich::{Enricher, process::ProcFs},
-    record::{CommandName, Facts, Finding, Parent, Process, ProcessImage, Record, Violation},
-    samples::{SampleContext, addr, event, observer},
+    record::{Facts, Finding, ProcessImage, Record, Violation},
+    samples::{SampleContext, addr, event, observer, process},
 };
 
 fn encode(record: &Record, sequence: u64) -> String {
@@ -34,7 +34,7 @@ fn parsed(record: &Record) -> Value {
 
 fn facts(event: &Event) -> Facts {
     let proc = ProcFs::at(Path::new("/nonexistent"));
-    Arc::unwrap_or_clone(Enricher::new(SampleContext, proc).event(event))
+    Arc::unwrap_or_clone(Enricher::new(SampleContext::of_a_node(), proc).event(event))
 }
 
 fn at(ns: i128) -> Timestamp {
@@ -53,21 +53,7 @@ fn violation(facts: Facts) -> Violation {
 
 fn denied() -> Violation {
     let mut facts = facts(&event());
-    facts.process = Some(Process {
-        pid: 4242,
-        uid: 1000,
-        name: CommandName::new(*b"curl\0\0\0\0\0\0\0\0\0\0\0\0"),
-        image: Some(Arc::new(ProcessImage {
-            executable: Some("/usr/bin/curl".into()),
-            command_line: Some("curl --oauth2-bearer [redacted] https://api.example.com/".into()),
-            parent: Some(Parent {
-                pid: 4100,
-                name: Some(CommandName::new(*b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0")),
-                executable: Some("/usr/bin/dash".into()),
-            }),
-            cgroup: None,
-        })),
-    });
+    facts.process = Some(process());
     violation(facts)
 }
 

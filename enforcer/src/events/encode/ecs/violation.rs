@@ -165,7 +165,7 @@ fn write_destination(line: &mut Object<'_>, destination: &Destination) {
         if let Some(port) = destination.port {
             object.number("port", port.0);
         }
-        object.maybe("domain", destination.domain.as_deref());
+        object.maybe("domain", destination.names.domain.as_deref());
         // A special-purpose address is in no country, which is more than not known.
         if place.range.is_none() {
             let country = place.country.as_ref();
@@ -246,6 +246,10 @@ fn write_own(own: &mut Object<'_>, violation: &Violation, signature: &Signature)
     own.number("count", violation.count);
     if let Some(judged) = facts.destination.judged {
         own.shown("judged_ip", ip(judged));
+    }
+    let patterns = &facts.destination.names.patterns;
+    if !patterns.is_empty() {
+        own.texts("name_patterns", patterns.iter().map(|pattern| &**pattern));
     }
     if let Some(rule) = &facts.rule {
         let texts = |own: &mut Object<'_>, name, values: &[String]| {

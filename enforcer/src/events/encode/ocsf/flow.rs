@@ -36,7 +36,7 @@ pub(super) fn write_destination(line: &mut Object<'_>, destination: &Destination
         if let Some(port) = destination.port {
             endpoint.number("port", port.0);
         }
-        endpoint.maybe("hostname", destination.domain.as_deref());
+        endpoint.maybe("hostname", destination.names.domain.as_deref());
         // The schema wants a country that is one: what is not known is left out.
         if let (Some(country), None) = (&place.country, place.range) {
             endpoint.object("location", |location| {

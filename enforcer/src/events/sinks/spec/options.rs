@@ -29,6 +29,9 @@ const FACILITIES: [(&str, u8); 11] = [
     ("local7", 23),
 ];
 
+/// How long a receiver may take unless it is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// `name=value&name=value`, percent-encoded.
 pub(super) fn of_query(query: &str) -> BTreeMap<String, String> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -213,10 +216,18 @@ impl Options {
         Ok(tls)
     }
 
+    pub(super) fn timeout(&mut self) -> Result<Duration, SinkSpecError> {
+        match self.duration("timeout")? {
+            Some(Duration::ZERO) => Err(self.bad("timeout", "0s".into(), "write a time above 0")),
+            given => Ok(given.unwrap_or(TIMEOUT)),
+        }
+    }
+
     pub(super) fn http(&mut self) -> Result<HttpOptions, SinkSpecError> {
         Ok(HttpOptions {
             token_file: self.take("token-file").map(Into::into),
             gzip: self.flag("gzip")?,
+            timeout: self.timeout()?,
             tls: self.tls()?,
         })
     }

@@ -69,6 +69,8 @@ fn remote_sinks_have_a_spool_a_name_and_their_format() {
             Format::Ecs,
         ),
         ("otlp+http://collector:4318", Format::Otlp),
+        ("otlp+grpc://[::1]:4317", Format::Otlp),
+        ("otlp+grpcs://collector:4317?gzip=true", Format::Otlp),
         (
             "webhook+https://hook.example/x?format=ocsf&body=array",
             Format::Ocsf,
@@ -107,9 +109,10 @@ fn what_cannot_be_meant_is_said() {
     assert!(problem("kafka:topic").contains("`kafka:topic` is not known"));
     assert!(problem("syslog+tls://siem").contains("has no host and port"));
     assert!(problem("otlp+http://").contains("has no host"));
+    assert!(problem("otlp+grpc://collector").contains("has no host and port"));
     let unknown = problem("syslog+tcp://a:1?colour=red");
     assert!(
-        unknown.contains("has no option `colour`: it has facility, format"),
+        unknown.contains("has no option `colour`: it has timeout, facility, format"),
         "{unknown}"
     );
     let bad = problem("syslog+tcp://a:1?spool=lots");
@@ -119,5 +122,6 @@ fn what_cannot_be_meant_is_said() {
     );
     assert!(problem("-?format=xml").contains("write one of ecs, ocsf, cef"));
     assert!(problem("-?verdict=never").contains("would_deny"));
+    assert!(problem("otlp+http://a?timeout=0s").contains("above 0"));
     assert!(problem("syslog+tls://a:1?cert=x").contains("both `cert` and `key`"));
 }

@@ -29,15 +29,15 @@ use connection::{Connection, broken};
 const ROUND_BYTES: usize = 4 << 20;
 /// How long a connection carries messages before it is ended.
 const ROUND: Duration = Duration::from_secs(5);
-/// How long a server may take to read what is left when the connection is ended.
-const FAREWELL: Duration = Duration::from_secs(30);
-/// The same, when the daemon ends.
+/// How long a server may take to read what is left when the daemon ends.
 const LAST_FAREWELL: Duration = Duration::from_secs(2);
 /// A datagram that cannot be sent for so long is given up.
 const WRITE: Duration = Duration::from_secs(10);
 
 pub(super) struct Stream {
     address: String,
+    /// How long a server may take to read what is left when a connection is ended.
+    farewell: Duration,
     tls: Option<Arc<ClientConfig>>,
     round: Option<Round>,
     /// Whether something was sent that is not certain to have arrived.
@@ -55,19 +55,24 @@ struct Round {
 }
 
 impl Stream {
-    pub(super) fn plain(address: &str) -> Self {
+    pub(super) fn plain(address: &str, farewell: Duration) -> Self {
         Self {
             address: address.to_owned(),
+            farewell,
             tls: None,
             round: None,
             owes: false,
         }
     }
 
-    pub(super) fn tls(address: &str, options: &TlsOptions) -> Result<Self, SinkError> {
+    pub(super) fn tls(
+        address: &str,
+        farewell: Duration,
+        options: &TlsOptions,
+    ) -> Result<Self, SinkError> {
         Ok(Self {
             tls: Some(options.client()?),
-            ..Self::plain(address)
+            ..Self::plain(address, farewell)
         })
     }
 
@@ -76,7 +81,7 @@ impl Stream {
         if let Some(round) = &self.round
             && let Some(ended) = round.ended
         {
-            self.part(FAREWELL.saturating_sub(ended.elapsed()))?;
+            self.part(self.farewell.saturating_sub(ended.elapsed()))?;
         }
         let mut round = match self.round.take() {
             Some(round) => round,
@@ -103,7 +108,9 @@ impl Stream {
         match self.round.take() {
             None => {}
             Some(round) if round.ended.is_some() => {
-                let late = round.ended.is_some_and(|ended| ended.elapsed() >= FAREWELL);
+                let late = round
+                    .ended
+                    .is_some_and(|ended| ended.elapsed() >= self.farewell);
                 self.round = Some(round);
                 if self.parted(Duration::ZERO)? || !late {
                     return Ok(self.known());

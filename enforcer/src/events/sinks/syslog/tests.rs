@@ -2,6 +2,7 @@ use std::{
     io::Read as _,
     net::{TcpListener, UdpSocket},
     os::unix::net::UnixDatagram,
+    time::Duration,
 };
 
 use super::{SyslogSink, Transport};
@@ -12,6 +13,9 @@ use crate::events::{
     samples::observer,
     sinks::{FailureCause, Settled, Sink as _, SinkError},
 };
+
+/// Longer than any test takes.
+const FAREWELL: Duration = Duration::from_secs(30);
 
 fn batch(lines: &[&str]) -> Batch {
     let mut batch = Batch::default();
@@ -70,7 +74,7 @@ fn a_datagram_each() {
 fn on_a_connection_each_message_has_its_length_before_it() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = server.local_addr().expect("an address").to_string();
-    let mut sink = sink(&Transport::Tcp(address));
+    let mut sink = sink(&Transport::Tcp(address, FAREWELL));
     sink.send(&batch(&["one\n", "tw\u{e9}\n"])).expect("sends");
     // Nothing proves yet that it arrived.
     assert_eq!(sink.settled().expect("lives"), Settled::Through(Place(0)));
@@ -94,7 +98,7 @@ fn on_a_connection_each_message_has_its_length_before_it() {
 fn a_server_that_ends_before_it_has_read_gets_it_again() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = server.local_addr().expect("an address").to_string();
-    let mut sink = sink(&Transport::Tcp(address));
+    let mut sink = sink(&Transport::Tcp(address, FAREWELL));
     sink.send(&batch(&["one\n"])).expect("sends");
     drop(server.accept().expect("a connection"));
     let lost = loop {
