@@ -177,6 +177,9 @@ impl Sink for SyslogSink {
                 outcome
             }
             Way::Stream(_) => {
+                let Some(last) = batch.last() else {
+                    return Ok(());
+                };
                 let mut frames = std::mem::take(&mut self.buffer);
                 frames.clear();
                 let mut message = Vec::new();
@@ -187,7 +190,7 @@ impl Sink for SyslogSink {
                     frames.extend_from_slice(&message);
                 }
                 let outcome = match &mut self.way {
-                    Way::Stream(stream) => stream.send(&frames),
+                    Way::Stream(stream) => stream.send(&frames, last),
                     Way::Udp(..) | Way::Unix(..) => Ok(()),
                 };
                 self.buffer = frames;

@@ -40,8 +40,10 @@ pub(super) struct Stream {
     farewell: Duration,
     tls: Option<Arc<ClientConfig>>,
     round: Option<Round>,
-    /// Whether something was sent that is not certain to have arrived.
-    owes: bool,
+    /// The last record that was sent, if it is not certain to have arrived.
+    owed: Option<Place>,
+    /// The last record that is certain to have arrived.
+    arrived: Place,
 }
 
 /// The life of one connection.
@@ -61,7 +63,8 @@ impl Stream {
             farewell,
             tls: None,
             round: None,
-            owes: false,
+            owed: None,
+            arrived: Place::default(),
         }
     }
 
@@ -76,8 +79,9 @@ impl Stream {
         })
     }
 
-    /// Sends messages. A connection that was ended is waited for: the server gets everything in order.
-    pub(super) fn send(&mut self, messages: &[u8]) -> Result<(), SinkError> {
+    /// Sends messages, of which `last` is the last. A connection that was ended is waited for: the server
+    /// gets everything in order.
+    pub(super) fn send(&mut self, messages: &[u8], last: Place) -> Result<(), SinkError> {
         if let Some(round) = &self.round
             && let Some(ended) = round.ended
         {
@@ -92,7 +96,7 @@ impl Stream {
                 ended: None,
             },
         };
-        self.owes = true;
+        self.owed = Some(last);
         match round.connection.ended(Duration::ZERO) {
             Ok(false) => round.connection.write_all(messages).map_err(broken)?,
             Ok(true) => return Err(broken(io::ErrorKind::ConnectionReset.into())),
@@ -133,8 +137,8 @@ impl Stream {
     }
 
     fn known(&self) -> Settled {
-        if self.owes {
-            Settled::Through(Place::default())
+        if self.owed.is_some() {
+            Settled::Through(self.arrived)
         } else {
             Settled::All
         }
@@ -166,7 +170,7 @@ impl Stream {
             return Ok(true);
         };
         if round.connection.ended(patience).map_err(broken)? {
-            self.owes = false;
+            self.arrived = self.owed.take().unwrap_or(self.arrived);
             return Ok(true);
         }
         self.round = Some(round);

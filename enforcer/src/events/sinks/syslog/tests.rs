@@ -95,6 +95,30 @@ fn on_a_connection_each_message_has_its_length_before_it() {
 }
 
 #[test]
+fn what_a_connection_carried_is_settled_while_the_next_one_carries_more() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = server.local_addr().expect("an address").to_string();
+    let reader = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut peer, _) = server.accept().expect("a connection");
+            std::io::copy(&mut peer, &mut std::io::sink()).expect("bytes");
+        }
+    });
+    let mut sink = sink(&Transport::Tcp(address, FAREWELL));
+    // More than a connection carries.
+    let long = "x".repeat(5 << 20);
+    sink.send(&batch(&[&long, "two\n"])).expect("sends");
+    sink.settled().expect("lives");
+    let next = batch(&["one\n", "two\n", "three\n"]).part(2, 3);
+    sink.send(&next)
+        .expect("sends, once the first connection has ended");
+    assert_eq!(sink.settled().expect("lives"), Settled::Through(Place(2)));
+    sink.finish().expect("the peer reads to the end");
+    assert_eq!(sink.settled().expect("ended well"), Settled::All);
+    reader.join().expect("reads");
+}
+
+#[test]
 fn a_server_that_ends_before_it_has_read_gets_it_again() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = server.local_addr().expect("an address").to_string();
