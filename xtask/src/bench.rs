@@ -36,6 +36,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let enforcer = build::release(&toolchain)?;
     cmd::say("build", "the bench");
     let mut build = cmd::cargo(&["build", "--release", "--package", "enforcer-bench"]);
+    // A workload of the bench is a program of the tests.
+    build.args(["--bin", "enforcer-bench"]);
+    build.args(["--package", "enforcer-tests", "--bin", "refused"]);
     cmd::run(toolchain.apply(&mut build))?;
     let target = build::target_directory()?;
     let mut bench = cmd::at_root(target.join("release/enforcer-bench"));
