@@ -40,9 +40,13 @@ use crate::{
     events::DaemonEvent,
     geo::GeoSet,
     kernel::{Enforcement, Loading, PinDir},
-    policy::{Minute, Policy},
+    policy::{Minute, Policy, Selector},
     workloads::{Assignment, Cgroup2, Classes, Extent, Scope},
 };
+
+/// Policies that have a class before a workload has it: their first workload waits for no image. Most
+/// nodes have no more; a class costs a row of the matrix.
+const FORESEEN: usize = 64;
 
 /// Policies, databases and the image that was made from them.
 struct Loaded {
@@ -205,6 +209,11 @@ impl Node {
     fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
         let assigned = self.scope.assign(&self.cgroups, &policies, &Extent::All);
         let mut classes = self.classes.clone();
+        let selects_here =
+            |policy: &&Policy| policy.selectors.iter().any(|it| *it != Selector::Exec);
+        for policy in policies.iter().filter(selects_here).take(FORESEEN) {
+            classes.of(vec![policy.name.clone()]);
+        }
         for assignment in &assigned {
             for set in self.sets_of(assignment) {
                 classes.of(set);
