@@ -14,6 +14,7 @@ mod pods;
 mod push;
 mod renew;
 mod sources;
+mod survey;
 mod tell;
 
 use std::{
@@ -30,18 +31,19 @@ use enforcer_common::{
     names::Seed,
 };
 
-use self::{devices::Devices, pods::SeenPods, sources::load};
+use self::{devices::Devices, gaps::Gaps, pods::SeenPods, sources::load, survey::Surveyor};
 use super::{
     cluster_set::ClusterSet, isolations::Isolations, ledger::Ledger, reporter::Reporter,
     revisions::Revisions, seed, settings::Settings,
 };
 use crate::{
     compile::Image,
+    control::DeviceCoverage,
     events::DaemonEvent,
     geo::GeoSet,
     kernel::{Enforcement, Loading, PinDir},
     policy::{Minute, Policy, Selector},
-    workloads::{Assignment, Cgroup2, Classes, Extent, Scope},
+    workloads::{Assignment, Cgroup2, CgroupPath, Classes, Extent, Scope},
 };
 
 /// Policies that have a class before a workload has it: their first workload waits for no image. Most
@@ -84,7 +86,10 @@ pub struct Node {
     seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
-    devices: Devices,
+    surveyor: Surveyor,
+    /// How the interfaces of workloads are covered.
+    coverage: HashMap<CgroupPath, DeviceCoverage>,
+    gaps: Gaps,
     pods: SeenPods,
     last_error: Option<String>,
     /// What is to be told.
@@ -115,7 +120,7 @@ impl Node {
         let build = settings.programs;
         let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
-        let (enforcement, first) = match adopted {
+        let (mut enforcement, first) = match adopted {
             Some(enforcement) => (enforcement, None),
             None => {
                 let programs = Loading::start(build);
@@ -129,6 +134,8 @@ impl Node {
             Some(seed) => seed,
             None => seed::draw().context("draw a seed for names")?,
         };
+        let links = enforcement.device_links()?;
+        let devices = Devices::open(links, cgroups.clone()).context("open a rtnetlink socket")?;
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -144,7 +151,9 @@ impl Node {
             seed,
             tags: HashMap::new(),
             pods: SeenPods::default(),
-            devices: Devices::open().context("open a rtnetlink socket")?,
+            surveyor: Surveyor::start(devices).context("start a thread")?,
+            coverage: HashMap::new(),
+            gaps: Gaps::default(),
             last_error: None,
             news: Vec::new(),
             ledger: Ledger::default(),
@@ -162,7 +171,7 @@ impl Node {
             }
             None => node.reload(None),
         };
-        let outcome = outcome.and_then(|()| node.cover_devices(&Extent::All));
+        let outcome = outcome.and_then(|()| node.survey_now(Extent::All));
         match outcome {
             Err(error) if !adopted => {
                 node.enforcement.dir().remove()?;
