@@ -90,6 +90,12 @@ impl Batch {
         self.marks.is_empty()
     }
 
+    /// The place of the first record.
+    #[must_use]
+    pub fn first(&self) -> Option<Place> {
+        self.marks.first().map(|mark| mark.place)
+    }
+
     /// The place of the last record.
     #[must_use]
     pub fn last(&self) -> Option<Place> {

@@ -212,7 +212,7 @@ impl Pipeline {
     pub fn status(&self) -> impl Iterator<Item = SinkStatus> {
         self.lanes
             .iter()
-            .map(|lane| lane.shared.status(&lane.name, lane.queue.level()))
+            .map(|lane| lane.shared.status(&lane.name, lane.queue.account()))
     }
 
     /// What changed for a sink since the last call: it began to fail, or recovered.

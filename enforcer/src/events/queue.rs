@@ -21,14 +21,15 @@ pub trait Store: Send {
     /// Adds records and gives them places.
     fn append(&mut self, batch: Batch);
 
-    /// Records from `from` on, at most `most_bytes` of them, but at least one if there is any.
+    /// Records from `from` on, at most `most_bytes` of them, but at least one if there is any. They are
+    /// on their way then: room is not made at their cost.
     fn read(&mut self, from: Place, most_bytes: usize) -> Arc<Batch>;
 
     /// Records up to and including `through` have been delivered.
     fn release(&mut self, through: Place);
 
-    /// The first place that is not released.
-    fn first(&self) -> Place;
+    /// What was read and is not released will be read again: nothing is on its way. The first of it.
+    fn rewind(&mut self) -> Place;
 
     /// The place that the next record gets.
     fn next(&self) -> Place;
@@ -55,6 +56,17 @@ pub struct Level {
     pub damaged: u64,
 }
 
+/// What became of the records of a queue, at one moment: what was put in is delivered, refused, lost or
+/// waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) level: Level,
+    /// Records that the sink took.
+    pub(super) delivered: u64,
+    /// Records that it will never take.
+    pub(super) refused: u64,
+}
+
 /// What the sink's thread finds.
 pub(super) enum Next {
     /// Records to deliver.
@@ -73,6 +85,8 @@ pub(super) struct Queue {
 
 struct State {
     store: Box<dyn Store>,
+    delivered: u64,
+    refused: u64,
     closed: bool,
     reopen: bool,
 }
@@ -82,6 +96,8 @@ impl Queue {
         Self {
             state: Mutex::new(State {
                 store,
+                delivered: 0,
+                refused: 0,
                 closed: false,
                 reopen: false,
             }),
@@ -143,16 +159,25 @@ impl Queue {
         state.closed
     }
 
-    pub(super) fn release(&self, through: Place) {
-        self.state().store.release(through);
+    /// Of the records up to and including `through`, so many more were delivered and refused.
+    pub(super) fn release(&self, through: Place, delivered: u64, refused: u64) {
+        let mut state = self.state();
+        state.delivered += delivered;
+        state.refused += refused;
+        state.store.release(through);
     }
 
-    pub(super) fn first(&self) -> Place {
-        self.state().store.first()
+    pub(super) fn rewind(&self) -> Place {
+        self.state().store.rewind()
     }
 
-    pub(super) fn level(&self) -> Level {
-        self.state().store.level()
+    pub(super) fn account(&self) -> Account {
+        let state = self.state();
+        Account {
+            level: state.store.level(),
+            delivered: state.delivered,
+            refused: state.refused,
+        }
     }
 
     pub(super) fn sync(&self) {

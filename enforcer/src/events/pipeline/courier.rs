@@ -27,9 +27,18 @@ pub(super) struct Courier {
     sink: Box<dyn Sink>,
     /// The first place that was not sent.
     next: Place,
-    /// What was sent and is not settled: last place and count of each batch.
-    unsettled: VecDeque<(Place, u64)>,
+    /// What was sent and is not settled.
+    unsettled: VecDeque<Sent>,
     pause: Duration,
+}
+
+/// Records that were sent together.
+struct Sent {
+    last: Place,
+    /// Of these, how many will be delivered once they are settled.
+    taken: u64,
+    /// And how many the receiver will not take.
+    refused: u64,
 }
 
 impl Courier {
@@ -42,7 +51,7 @@ impl Courier {
         sink: Box<dyn Sink>,
     ) -> io::Result<()> {
         let courier = Self {
-            next: queue.first(),
+            next: queue.rewind(),
             queue,
             shared,
             sink,
@@ -96,7 +105,7 @@ impl Courier {
     fn recover(&mut self, error: &SinkError) -> bool {
         self.shared.failed(error);
         self.unsettled.clear();
-        self.next = self.queue.first();
+        self.next = self.queue.rewind();
         let jittered = pause(self.pause, error.after(), fastrand::f64());
         self.pause = (self.pause * 2).min(LAST_PAUSE);
         self.queue.pause(jittered)
@@ -112,9 +121,10 @@ impl Courier {
             Ok(()) => self.settle(),
             Err(error @ SinkError::Refused { .. }) => self.sift(batch, sent, &error),
             Err(error @ SinkError::Partial { rejected, .. }) => {
-                self.shared.refused(rejected, &error);
-                if let Some((_, count)) = self.unsettled.back_mut() {
-                    *count = count.saturating_sub(rejected);
+                self.shared.refused(&error);
+                if let Some(sent) = self.unsettled.back_mut() {
+                    sent.refused = rejected.min(sent.taken);
+                    sent.taken -= sent.refused;
                 }
                 self.settle()
             }
@@ -132,7 +142,7 @@ impl Courier {
         match left {
             0 => Ok(()),
             1 => {
-                self.shared.refused(1, error);
+                self.shared.refused(error);
                 self.skip(batch);
                 self.settle()
             }
@@ -147,7 +157,11 @@ impl Courier {
     fn skip(&mut self, batch: &Batch) {
         if let Some(last) = batch.last() {
             self.next = last.next();
-            self.unsettled.push_back((last, 0));
+            self.unsettled.push_back(Sent {
+                last,
+                taken: 0,
+                refused: 1,
+            });
         }
     }
 
@@ -157,24 +171,26 @@ impl Courier {
             .and_then(|index| batch.items().nth(index));
         if let Some(last) = last {
             self.next = last.place.next();
-            self.unsettled.push_back((last.place, sent as u64));
+            self.unsettled.push_back(Sent {
+                last: last.place,
+                taken: sent as u64,
+                refused: 0,
+            });
         }
     }
 
     fn settle(&mut self) -> Result<(), SinkError> {
         let settled = self.sink.settled()?;
-        while let Some(&(last, count)) = self.unsettled.front() {
+        while let Some(sent) = self.unsettled.front() {
             match settled {
-                Settled::Through(place) if place < last => break,
+                Settled::Through(place) if place < sent.last => break,
                 Settled::All | Settled::Through(_) => {}
             }
             // What was only sent proves nothing: a server that hangs takes it too.
-            if count > 0 {
+            if sent.taken > 0 {
                 self.shared.works();
             }
-            // Counted before it leaves the queue: a reader of both never misses a record.
-            self.shared.delivered(count);
-            self.queue.release(last);
+            self.queue.release(sent.last, sent.taken, sent.refused);
             self.unsettled.pop_front();
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::events::{
-    queue::Level,
+    queue::Account,
     sinks::{FailureCause, SinkError},
 };
 
@@ -80,8 +80,6 @@ pub(super) struct Shared {
 struct Tally {
     state: SinkState,
     error: Option<String>,
-    delivered: u64,
-    refused: u64,
     failures: [u64; FailureCause::ALL.len()],
     ended: bool,
 }
@@ -89,10 +87,6 @@ struct Tally {
 impl Shared {
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn delivered(&self, count: u64) {
-        self.tally().delivered += count;
     }
 
     pub(super) fn works(&self) {
@@ -108,9 +102,9 @@ impl Shared {
         tally.error = Some(error.to_string());
     }
 
-    pub(super) fn refused(&self, count: u64, error: &SinkError) {
+    /// It will not take something, and works.
+    pub(super) fn refused(&self, error: &SinkError) {
         let mut tally = self.tally();
-        tally.refused += count;
         tally.failures[error.cause() as usize] += 1;
         tally.error = Some(error.to_string());
     }
@@ -140,18 +134,23 @@ impl Shared {
         (tally.state, tally.error.clone())
     }
 
-    pub(super) fn status(&self, sink: &str, level: Level) -> SinkStatus {
+    pub(super) fn status(&self, sink: &str, account: Account) -> SinkStatus {
         let tally = self.tally();
+        let Account {
+            level,
+            delivered,
+            refused,
+        } = account;
         SinkStatus {
             sink: sink.to_owned(),
             state: tally.state,
             error: tally.error.clone(),
-            delivered: tally.delivered,
+            delivered,
             waiting: level.records,
             waiting_bytes: level.bytes,
-            lost: level.crowded_out.iter().sum::<u64>() + tally.refused + level.damaged,
+            lost: level.crowded_out.iter().sum::<u64>() + refused + level.damaged,
             crowded_out: level.crowded_out,
-            refused: tally.refused,
+            refused,
             damaged: level.damaged,
             failures: tally.failures,
         }

@@ -14,6 +14,8 @@ pub struct Memory {
     batches: VecDeque<Arc<Batch>>,
     first: Place,
     next: Place,
+    /// Records before this one are on their way to the sink: they are not crowded out.
+    read: Place,
     level: Level,
 }
 
@@ -25,6 +27,7 @@ impl Memory {
             batches: VecDeque::new(),
             first: Place(1),
             next: Place(1),
+            read: Place(1),
             level: Level {
                 capacity,
                 ..Level::default()
@@ -33,26 +36,29 @@ impl Memory {
     }
 
     fn make_room(&mut self) {
-        // One batch may always wait: what a sink has begun must not vanish under it.
-        while self.level.bytes > self.level.capacity && self.batches.len() > 1 {
+        // One batch may always wait, and what a sink has begun must not vanish under it.
+        let read = self.read;
+        let begun = self.batches.iter().take_while(|it| it.first() < Some(read));
+        let kept = begun.count().max(1);
+        while self.level.bytes > self.level.capacity {
             let least = self
                 .batches
                 .iter()
-                .skip(1)
+                .skip(kept)
                 .flat_map(|batch| batch.items().map(|item| item.severity))
                 .min();
             let Some(least) = least else { return };
-            self.drop_oldest(least);
+            self.drop_oldest(kept, least);
         }
     }
 
-    /// Drops the records of a severity from the oldest batch that has any.
-    fn drop_oldest(&mut self, least: Severity) {
+    /// Drops the records of a severity from the oldest batch that has any, after those that are kept.
+    fn drop_oldest(&mut self, kept: usize, least: Severity) {
         let has_any = |batch: &Arc<Batch>| batch.items().any(|item| item.severity == least);
-        let Some(at) = self.batches.iter().skip(1).position(has_any) else {
+        let Some(at) = self.batches.iter().skip(kept).position(has_any) else {
             return;
         };
-        let old = &mut self.batches[at + 1];
+        let old = &mut self.batches[at + kept];
         let mut kept = Batch::default();
         for item in old.items() {
             if item.severity == least {
@@ -65,7 +71,7 @@ impl Memory {
         }
         *old = Arc::new(kept);
         if old.is_empty() {
-            self.batches.remove(at + 1);
+            self.batches.remove(at + kept);
         }
     }
 }
@@ -91,8 +97,10 @@ impl Store for Memory {
         let Some(first) = waiting.next() else {
             return Arc::default();
         };
+        let read = |batch: &Batch, before: Place| batch.last().map_or(before, Place::next);
         if whole(first) && (first.bytes().len() > most_bytes / 2 || waiting.next().is_none()) {
             // The usual case: nothing is copied.
+            self.read = read(first, self.read);
             return Arc::clone(first);
         }
         let mut taken = Batch::default();
@@ -103,6 +111,7 @@ impl Store for Memory {
             }
             taken.push(item);
         }
+        self.read = read(&taken, self.read);
         Arc::new(taken)
     }
 
@@ -131,7 +140,8 @@ impl Store for Memory {
         }
     }
 
-    fn first(&self) -> Place {
+    fn rewind(&mut self) -> Place {
+        self.read = self.first;
         self.first
     }
 
@@ -141,5 +151,53 @@ impl Store for Memory {
 
     fn level(&self) -> Level {
         self.level
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, Item, Memory, Place, Severity, Store};
+
+    fn batch(count: u64) -> Batch {
+        let mut batch = Batch::default();
+        for sequence in 0..count {
+            batch.push(Item {
+                place: Place(0),
+                sequence,
+                severity: Severity::Low,
+                at_ns: 0,
+                payload: &[0; 100],
+            });
+        }
+        batch
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_not_crowded_out() {
+        let mut memory = Memory::new(1000);
+        memory.append(batch(2));
+        memory.append(batch(8));
+        let read = memory.read(Place(1), 1 << 20);
+        assert_eq!(read.len(), 10);
+        memory.append(batch(5));
+        assert_eq!(
+            (
+                memory.level.records,
+                memory.level.crowded_out[Severity::Low as usize]
+            ),
+            (10, 5)
+        );
+        memory.rewind();
+        // Now the oldest go, but for the first batch.
+        memory.append(batch(3));
+        assert_eq!(
+            (
+                memory.level.records,
+                memory.level.crowded_out[Severity::Low as usize]
+            ),
+            (5, 13)
+        );
+        memory.release(Place(18));
+        assert_eq!((memory.level.records, memory.level.bytes), (0, 0));
     }
 }

@@ -315,7 +315,8 @@ impl Store for Spool {
         self.drop_released();
     }
 
-    fn first(&self) -> Place {
+    fn rewind(&mut self) -> Place {
+        self.read = self.first;
         self.first
     }
 

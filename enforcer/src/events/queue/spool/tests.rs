@@ -30,7 +30,7 @@ fn number(item: Item<'_>) -> u64 {
 /// Everything that is left, in order.
 fn rest(spool: &mut Spool) -> Vec<u64> {
     let mut all = Vec::new();
-    let mut from = spool.first();
+    let mut from = spool.rewind();
     loop {
         let batch = spool.read(from, 1000);
         let Some(last) = batch.last() else { return all };
@@ -113,7 +113,8 @@ fn the_oldest_of_the_least_severe_go_first() {
         sent
     );
     // The sink fails, and what it was reading waits again.
-    spool.read(spool.first(), 1);
+    let first = spool.rewind();
+    spool.read(first, 1);
     // One that is less severe than all that wait is the one that finds no room.
     for _ in 0..20_000 {
         spool.append(batch(&[(sent, Severity::High)]));
@@ -160,7 +161,8 @@ fn what_waits_is_counted_also_where_some_were_crowded_out() {
         }
         spool.append(batch(&records));
     }
-    let begun = spool.read(spool.first(), 5000);
+    let first = spool.rewind();
+    let begun = spool.read(first, 5000);
     let delivered = begun.last().expect("records");
     assert!(
         delivered.0 > begun.len() as u64,
