@@ -50,8 +50,8 @@ pub fn remember(frame: &Frame<'_>, packet: &Packet) {
 }
 
 /// Remembers that the workload spoke first, so that answers of the other side open nothing. What is
-/// refused needs no memory, and neither does TCP.
-#[inline(always)]
+/// refused needs no memory, and neither does TCP. Out of line, for the stack of its program is full.
+#[inline(never)]
 pub fn own(frame: &Frame<'_>, flow: &Flow, decision: &Decision) {
     if flow.proto != Proto::UDP
         || decision.verdict != Verdict::Allow

@@ -121,6 +121,12 @@ fn has_source_of_resolver(ctx: &SkBuffContext, flow: &Flow) -> bool {
     }
 }
 
+/// Whether what comes from this port of a socket's peer may be an answer that is read.
+#[inline(always)]
+pub fn may_answer(port: Port) -> bool {
+    reads_names() && port == PORT
+}
+
 /// Reads what a resolver answered to a marked socket.
 ///
 /// # Safety

@@ -85,6 +85,10 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 /// A packet on its way in: it always passes.
 #[inline(always)]
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
+    // Nearly all packets come to sockets with a peer, and open nothing.
+    if matches!(replies::peer_port(ctx), Some(port) if !dns::may_answer(port)) {
+        return KEEP;
+    }
     let socket = ctx.socket();
     if !socket.is_null() {
         // SAFETY: the socket is the context's.

@@ -15,7 +15,7 @@ use aya_ebpf::{
     programs::{SkBuffContext, SockAddrContext},
 };
 use enforcer_common::{
-    abi::{Hook, Proto},
+    abi::{Hook, Port, Proto},
     verdict::Flow,
 };
 
@@ -80,6 +80,21 @@ fn answers_exchange<C: Context>(ctx: &C, flow: &Flow) -> bool {
     match unsafe { REPLIES.get(&exchange) } {
         Some(&at) => now_ns().wrapping_sub(at) < UDP_REPLY_NS,
         None => false,
+    }
+}
+
+/// The port of the socket's peer; `None` for a socket that listens, has no peer or does not exist. Known
+/// of every kind of socket, the small ones of TCP included.
+#[inline(always)]
+pub fn peer_port(ctx: &SkBuffContext) -> Option<Port> {
+    // SAFETY: the verifier checks every read of the context and of the socket.
+    unsafe {
+        let socket = (*ctx.skb.skb).__bindgen_anon_2.sk;
+        if socket.is_null() || (*socket).state == LISTEN {
+            return None;
+        }
+        let port = u16::from_be((*socket).dst_port);
+        (port != 0).then_some(Port(port))
     }
 }
 

@@ -33,7 +33,7 @@ use enforcer_common::{
 pub use attach::{AttachError, AttachedCgroup, HOOKS};
 pub use build::Build;
 pub use counters::{DecisionCount, Flows, KernelCounters, MapMemory};
-pub use devices::{AttachedDevice, DEVICE_HOOKS, Interface};
+pub use devices::{AttachedDevice, DEVICE_HOOKS, DeviceLinks, Interface};
 pub use error::KernelError;
 pub use fill::TableFill;
 pub use interfaces::Interfaces;
@@ -47,12 +47,7 @@ pub use ring::EventRing;
 pub use traces::Traces;
 
 use self::{
-    attach::Links,
-    devices::{DeviceMap, Devices},
-    epoch::EpochSlot,
-    object::Maps,
-    publish::ImageSlot,
-    resolved::ResolvedNames,
+    attach::Links, epoch::EpochSlot, object::Maps, publish::ImageSlot, resolved::ResolvedNames,
     tags::Tags,
 };
 use crate::compile::Image;
@@ -62,7 +57,7 @@ pub struct Enforcement {
     dir: PinDir,
     image: ImageSlot,
     tags: Tags,
-    devices: DeviceMap,
+    devices: DeviceLinks,
     epoch: EpochSlot,
     flows: Flows,
     recorded: Flows,
@@ -98,7 +93,7 @@ impl Enforcement {
     fn over(dir: PinDir, mut maps: Maps, adopted: bool) -> Result<Self, KernelError> {
         let image = ImageSlot::new(&mut maps)?;
         let tags = Tags::new(&mut maps)?;
-        let devices = DeviceMap::new(&mut maps)?;
+        let devices = DeviceLinks::new(&dir, &mut maps)?;
         let epoch = EpochSlot::new(&mut maps)?;
         let flows = Flows::new(&mut maps, names::FLOWS)?;
         let recorded = Flows::new(&mut maps, names::RECORDED)?;
@@ -180,27 +175,12 @@ impl Enforcement {
         Links::new(&self.dir).list()
     }
 
-    /// Judges all that comes out of a workload's interface by the tag of `cgroup`, at the host's end
-    /// of it. An interface that is attached already only changes its cgroup.
+    /// The interfaces of workloads, to be attached to while this value does other work.
     ///
     /// # Errors
-    /// The interface is gone, the map is full or the kernel refuses.
-    pub fn attach_device(
-        &mut self,
-        interface: &Interface,
-        cgroup: CgroupId,
-    ) -> Result<(), KernelError> {
-        self.devices.set(interface.index, cgroup)?;
-        Devices::new(&self.dir).attach(&self.dir, interface)
-    }
-
-    /// Leaves an interface alone again.
-    ///
-    /// # Errors
-    /// A pin cannot be removed, or the map cannot be written.
-    pub fn detach_device(&mut self, index: u32) -> Result<(), KernelError> {
-        Devices::new(&self.dir).remove(index)?;
-        self.devices.remove(index)
+    /// The map cannot be opened.
+    pub fn device_links(&mut self) -> Result<DeviceLinks, KernelError> {
+        DeviceLinks::new(&self.dir, &mut self.maps)
     }
 
     /// Interfaces with programs.
@@ -208,17 +188,7 @@ impl Enforcement {
     /// # Errors
     /// The pins cannot be listed, or the map cannot be read.
     pub fn devices(&self) -> Result<Vec<AttachedDevice>, KernelError> {
-        let mut attached = Vec::new();
-        for (index, hooks) in Devices::new(&self.dir).list()? {
-            if let Some(cgroup) = self.devices.get(index)? {
-                attached.push(AttachedDevice {
-                    index,
-                    cgroup,
-                    hooks,
-                });
-            }
-        }
-        Ok(attached)
+        self.devices.list()
     }
 
     /// Sets the tag of a cgroup.

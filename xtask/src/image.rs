@@ -40,14 +40,16 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) struct Archive {
     /// The file.
     pub(crate) path: PathBuf,
+    /// The binary that is in it.
+    pub(crate) binary: PathBuf,
     digest: String,
 }
 
-/// Builds it.
+/// Builds the static binary, kernel programs included, and returns its path.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn build(toolchain: &Toolchain) -> Result<Archive> {
+pub(crate) fn binary(toolchain: &Toolchain) -> Result<PathBuf> {
     setup::for_image()?;
     let target = format!("{ARCH}-unknown-linux-musl");
     cmd::say(
@@ -56,16 +58,25 @@ pub(crate) fn build(toolchain: &Toolchain) -> Result<Archive> {
     );
     let mut cargo = cmd::cargo(&["build", "--release", "--package", "enforcer", "--target"]);
     cmd::run(toolchain.apply(cargo.arg(&target)))?;
-    let binaries = build::target_directory()?;
-    let binary = binaries.join(target).join("release/enforcer");
-    let directory = binaries.join("image");
+    Ok(build::target_directory()?
+        .join(target)
+        .join("release/enforcer"))
+}
+
+/// Builds it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn build(toolchain: &Toolchain) -> Result<Archive> {
+    let binary = binary(toolchain)?;
+    let directory = build::target_directory()?.join("image");
     let context = directory.join("context");
     cmd::say(
         "image",
         "a layer with the binary, its licences and nothing else",
     );
     stage(&binary, &context.join("root"))?;
-    pack(&context, &directory)
+    pack(&context, &directory, binary)
 }
 
 /// Lays out what is in the image.
@@ -95,7 +106,7 @@ fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
 
 /// Makes the image with the time of the commit in place of the time of the day, so that the same binary
 /// gives the same digest.
-fn pack(context: &Path, directory: &Path) -> Result<Archive> {
+fn pack(context: &Path, directory: &Path, binary: PathBuf) -> Result<Archive> {
     let git = |arguments: &[&str]| cmd::read(cmd::at_root("git").args(arguments));
     let time = git(&["log", "-1", "--format=%ct"])?;
     let revision = git(&["rev-parse", "HEAD"])?;
@@ -146,6 +157,7 @@ fn pack(context: &Path, directory: &Path) -> Result<Archive> {
     Ok(Archive {
         digest: digest(&layout)?,
         path,
+        binary,
     })
 }
 

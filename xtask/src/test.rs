@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{build, cmd, image, setup};
+use crate::{cmd, image, setup};
 
 /// Options of `test`.
 #[derive(clap::Args)]
@@ -12,7 +12,7 @@ pub(crate) struct Args {
     skip_root: bool,
 }
 
-const HOST: &[&str] = &[
+const ORDINARY: &[&str] = &[
     "test",
     "-p",
     "enforcer-common",
@@ -21,13 +21,7 @@ const HOST: &[&str] = &[
     "-p",
     "xtask",
 ];
-const KERNEL: &[&str] = &[
-    "test",
-    "-p",
-    "enforcer-tests",
-    "--features",
-    "enforcer/kernel",
-];
+const ROOT: &[&str] = &["-p", "enforcer-tests"];
 
 /// Runs the tests.
 ///
@@ -41,20 +35,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         );
     }
     let toolchain = setup::run()?;
-    cmd::say("test", "what needs no privilege");
-    cmd::run(toolchain.apply(&mut cmd::cargo(HOST)))?;
     if args.skip_root {
+        cmd::say("test", "what needs no privilege");
+        cmd::run(toolchain.apply(&mut cmd::cargo(ORDINARY)))?;
         cmd::say("test", "SKIPPED on request: every suite of enforcer-tests");
         return Ok(());
     }
-    let binary = build::release(&toolchain)?;
+    // What is tested is what is shipped.
     let image = image::build(&toolchain)?;
     cmd::say(
         "test",
-        "the suites that load, attach and send, in namespaces of their own",
+        "what needs no privilege, and the suites that load, attach and send, in namespaces of their own",
     );
-    let mut suites = cmd::cargo(KERNEL);
-    suites.env("ENFORCER_BIN", binary);
+    // At once: cargo would build what both have in common twice, for each with the features of its own.
+    let mut suites = cmd::cargo(ORDINARY);
+    suites.args(ROOT);
+    suites.env("ENFORCER_BIN", image.binary);
     suites.env("ENFORCER_IMAGE", image.path);
     cmd::run(toolchain.apply(&mut suites))
 }

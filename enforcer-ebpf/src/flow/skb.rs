@@ -1,9 +1,10 @@
 //! `__sk_buff`: headers, wherever in it the packet starts, and packets of `cgroup_skb`.
 
+mod v4;
 mod v6;
 
 use aya_ebpf::{
-    bindings::{__sk_buff, bpf_sock},
+    bindings::bpf_sock,
     helpers::{bpf_sk_fullsock, bpf_skb_ancestor_cgroup_id, bpf_skb_cgroup_id},
     programs::SkBuffContext,
 };
@@ -12,6 +13,7 @@ use enforcer_common::{
     verdict::{Fault, Flow},
 };
 
+use self::v4::V4Head;
 use super::{Context, UNKNOWN};
 use crate::names;
 
@@ -42,53 +44,57 @@ pub struct Packet {
 /// The headers cannot be followed, or send the packet elsewhere than its destination says.
 #[inline(always)]
 pub fn parse(ctx: &SkBuffContext, ip: usize) -> Result<Packet, Fault> {
-    let head: [u8; V4_HEAD] = match in_place(ctx, ip) {
-        Some(head) => *head,
-        None => short_head(ctx, ip)?,
-    };
-    match head[0] >> 4 {
-        4 => parse_v4(ctx, ip, &head),
-        6 => v6::parse(ctx, ip, head[6]),
+    let head = V4Head::read(ctx, ip)?;
+    match head.version() {
+        4 => v4::parse(ctx, ip, head),
+        6 => v6::parse(ctx, ip, head.byte(6)),
         _ => Err(Fault::BadPacket),
     }
 }
 
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
 pub const V4_HEADER: usize = 20;
-/// The same and the ports after it.
-const V4_HEAD: usize = V4_HEADER + 4;
 /// Bytes of an IPv6 header (RFC 8200, 3).
 pub const V6_HEADER: usize = 40;
 
-/// The first bytes of the packet at `ip`, where they lie in one piece: a helper call for each field
-/// would cost more than the verdict.
+/// Where the first `N` bytes of the packet at `ip` are, if they lie in one piece: a helper call for
+/// each field would cost more than the verdict.
 #[inline(always)]
-fn in_place<const N: usize>(ctx: &SkBuffContext, ip: usize) -> Option<&[u8; N]> {
-    // SAFETY: the verifier checks every read of the context, and that the bytes lie before the end.
-    unsafe {
-        let start = (*ctx.skb.skb).data as usize + ip;
-        let end = (*ctx.skb.skb).data_end as usize;
-        if start + N > end {
-            None
-        } else {
-            Some(&*(start as *const [u8; N]))
-        }
-    }
+fn in_place<const N: usize>(ctx: &SkBuffContext, ip: usize) -> Option<InPlace> {
+    // SAFETY: the verifier checks every read of the context.
+    let (start, end) = unsafe {
+        (
+            (*ctx.skb.skb).data as usize,
+            (*ctx.skb.skb).data_end as usize,
+        )
+    };
+    let start = start + ip;
+    (start + N <= end).then_some(InPlace(start))
 }
 
-/// The head of a packet with nothing after the header, or not in one piece.
-#[inline(always)]
-fn short_head(ctx: &SkBuffContext, ip: usize) -> Result<[u8; V4_HEAD], Fault> {
-    if let Ok(head) = load(ctx, ip) {
-        return Ok(head);
+/// The start of bytes of a packet that lie in one piece.
+#[derive(Clone, Copy)]
+struct InPlace(usize);
+
+impl InPlace {
+    /// The word of network order at an offset, as it lies. Rust reads what may not be aligned byte by
+    /// byte, which is a third of the way of a packet that passes; the kernel's own programs read words.
+    #[inline(always)]
+    fn word<const AT: usize>(self) -> u32 {
+        let word: u64;
+        // SAFETY: the verifier checks that the bytes lie before the end, and knows whether the machine
+        // reads words that are not aligned.
+        unsafe {
+            core::arch::asm!(
+                "{0} = *(u32 *)({1} + {2})",
+                out(reg) word,
+                in(reg) self.0,
+                const AT,
+                options(pure, readonly, nostack)
+            );
+        }
+        word as u32
     }
-    let header: [u8; V4_HEADER] = load(ctx, ip)?;
-    if Proto(header[9]).has_ports() && !is_later_fragment(&header) {
-        return Err(Fault::BadPacket);
-    }
-    let mut head = [0; V4_HEAD];
-    head[..V4_HEADER].copy_from_slice(&header);
-    Ok(head)
 }
 
 /// `type` of a `bpf_sock` (socket(2)).
@@ -199,91 +205,6 @@ fn ports(proto: Proto, later_fragment: bool, word: u64) -> Result<(Port, Ports),
     }
 }
 
-#[inline(always)]
-fn parse_v4(ctx: &SkBuffContext, ip: usize, head: &[u8; V4_HEAD]) -> Result<Packet, Fault> {
-    let header_bytes = usize::from(head[0] & 0xf) * 4;
-    if header_bytes < V4_HEADER {
-        return Err(Fault::BadPacket);
-    }
-    if header_bytes > V4_HEADER {
-        match option_fault(
-            ctx.skb.skb,
-            (ip + V4_HEADER) as u64,
-            (ip + header_bytes) as u64,
-        ) {
-            0 => {}
-            fault => return Err(Fault::from_byte(fault as u8 - 1)),
-        }
-    }
-    let proto = Proto(head[9]);
-    let word = if header_bytes == V4_HEADER {
-        word_of([head[20], head[21], head[22], head[23]])
-    } else {
-        load_word(ctx, ip + header_bytes)
-    };
-    let (source, ports) = ports(proto, is_later_fragment(head), word)?;
-    Ok(Packet {
-        dst: Addr::from_v4([head[16], head[17], head[18], head[19]]),
-        proto,
-        ports,
-        source,
-        payload: ip + header_bytes,
-        housekeeping: false,
-        fragment: if is_fragment(head) { ip } else { 0 },
-    })
-}
-
-/// Whether an IPv4 header is that of a fragment other than the first (RFC 791, 3.1).
-#[inline(always)]
-fn is_later_fragment(header: &[u8]) -> bool {
-    const OFFSET: u16 = 0x1fff;
-    u16::from_be_bytes([header[6], header[7]]) & OFFSET != 0
-}
-
-/// The same of any fragment.
-#[inline(always)]
-fn is_fragment(header: &[u8]) -> bool {
-    const MORE: u8 = 0x20;
-    header[6] & MORE != 0 || is_later_fragment(header)
-}
-
-/// RFC 791, 3.1: a loose or strict source route makes the destination field the next hop only.
-/// The options are from `at` to `end`. 0, or the [`Fault`] plus one.
-///
-/// A global function, as [`payload_of`] is: the verifier walks its loop once, not once for every way
-/// there and on.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn option_fault(skb: *mut __sk_buff, at: u64, end: u64) -> u64 {
-    const END: u8 = 0;
-    const NOP: u8 = 1;
-    const LOOSE: u8 = 131;
-    const STRICT: u8 = 137;
-    let ctx = SkBuffContext::new(skb);
-    let mut at = at as usize;
-    // At most forty bytes of options, each at least one byte long.
-    for _ in 0..40 {
-        if at >= end as usize {
-            break;
-        }
-        let Ok(kind) = load::<u8>(&ctx, at) else {
-            return faulty(Fault::BadPacket);
-        };
-        match kind {
-            END => break,
-            NOP => at += 1,
-            LOOSE | STRICT => return faulty(Fault::SourceRoute),
-            _ => {
-                let Ok(length @ 2..) = load::<u8>(&ctx, at + 1) else {
-                    return faulty(Fault::BadPacket);
-                };
-                at += usize::from(length);
-            }
-        }
-    }
-    0
-}
-
 /// Fault plus one: 0 is none.
 #[inline(always)]
 fn faulty(fault: Fault) -> u64 {
@@ -298,14 +219,9 @@ const UNREADABLE: u64 = u64::MAX;
 #[inline(always)]
 fn load_word(ctx: &SkBuffContext, at: usize) -> u64 {
     match ctx.load::<[u8; 4]>(at) {
-        Ok(bytes) => word_of(bytes),
+        Ok(bytes) => u64::from(u32::from_ne_bytes(bytes)),
         Err(_) => UNREADABLE,
     }
-}
-
-#[inline(always)]
-fn word_of(bytes: [u8; 4]) -> u64 {
-    u64::from(u32::from_ne_bytes(bytes))
 }
 
 /// Reads what is at one place of the packet.

@@ -14,6 +14,7 @@ mod pods;
 mod push;
 mod renew;
 mod sources;
+mod survey;
 mod tell;
 
 use std::{
@@ -30,19 +31,24 @@ use enforcer_common::{
     names::Seed,
 };
 
-use self::{devices::Devices, pods::SeenPods, sources::load};
+use self::{devices::Devices, gaps::Gaps, pods::SeenPods, sources::load, survey::Surveyor};
 use super::{
     cluster_set::ClusterSet, isolations::Isolations, ledger::Ledger, reporter::Reporter,
     revisions::Revisions, seed, settings::Settings,
 };
 use crate::{
     compile::Image,
+    control::DeviceCoverage,
     events::DaemonEvent,
     geo::GeoSet,
     kernel::{Enforcement, Loading, PinDir},
-    policy::{Minute, Policy},
-    workloads::{Assignment, Cgroup2, Classes, Extent, Scope},
+    policy::{Minute, Policy, Selector},
+    workloads::{Assignment, Cgroup2, CgroupPath, Classes, Extent, Scope},
 };
+
+/// Policies that have a class before a workload has it: their first workload waits for no image. Most
+/// nodes have no more; a class costs a row of the matrix.
+const FORESEEN: usize = 64;
 
 /// Policies, databases and the image that was made from them.
 struct Loaded {
@@ -80,7 +86,10 @@ pub struct Node {
     seed: Seed,
     /// Tags as they were last written.
     tags: HashMap<CgroupId, (Tag, Assignment)>,
-    devices: Devices,
+    surveyor: Surveyor,
+    /// How the interfaces of workloads are covered.
+    coverage: HashMap<CgroupPath, DeviceCoverage>,
+    gaps: Gaps,
     pods: SeenPods,
     last_error: Option<String>,
     /// What is to be told.
@@ -111,7 +120,7 @@ impl Node {
         let build = settings.programs;
         let dir = PinDir::of_run(instance, build);
         let adopted = Enforcement::adopt(dir.clone())?;
-        let (enforcement, first) = match adopted {
+        let (mut enforcement, first) = match adopted {
             Some(enforcement) => (enforcement, None),
             None => {
                 let programs = Loading::start(build);
@@ -125,6 +134,8 @@ impl Node {
             Some(seed) => seed,
             None => seed::draw().context("draw a seed for names")?,
         };
+        let links = enforcement.device_links()?;
+        let devices = Devices::open(links, cgroups.clone()).context("open a rtnetlink socket")?;
         let mut node = Self {
             classes: class_file::restore(&state, classes),
             settings,
@@ -140,7 +151,9 @@ impl Node {
             seed,
             tags: HashMap::new(),
             pods: SeenPods::default(),
-            devices: Devices::open().context("open a rtnetlink socket")?,
+            surveyor: Surveyor::start(devices).context("start a thread")?,
+            coverage: HashMap::new(),
+            gaps: Gaps::default(),
             last_error: None,
             news: Vec::new(),
             ledger: Ledger::default(),
@@ -159,7 +172,7 @@ impl Node {
             None => node.reload(None),
         };
         let outcome = outcome.or_else(|error| node.start_without_namespaces(adopted, error));
-        let outcome = outcome.and_then(|()| node.cover_devices(&Extent::All));
+        let outcome = outcome.and_then(|()| node.survey_now(Extent::All));
         match outcome {
             Err(error) if !adopted => {
                 node.enforcement.dir().remove()?;
@@ -223,6 +236,11 @@ impl Node {
     fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
         let assigned = self.scope.assign(&self.cgroups, &policies, &Extent::All);
         let mut classes = self.classes.clone();
+        let selects_here =
+            |policy: &&Policy| policy.selectors.iter().any(|it| *it != Selector::Exec);
+        for policy in policies.iter().filter(selects_here).take(FORESEEN) {
+            classes.of(vec![policy.name.clone()]);
+        }
         for assignment in &assigned {
             for set in self.sets_of(assignment) {
                 classes.of(set);

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cluster;
+mod interfaces;
 
 use std::{
     fs::File,
@@ -213,6 +214,7 @@ impl Daemon {
         rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let surveyed = self.node.surveyed();
         eprintln!("enforcer: ready");
         // Units that are ordered after this one start now.
         if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
@@ -253,8 +255,9 @@ impl Daemon {
                 changed = self.links.rung() => {
                     changed?;
                     self.node.interfaces_changed();
-                    self.cover_devices(&Extent::nothing());
+                    self.node.survey(Extent::nothing());
                 }
+                () = surveyed.notified() => self.take_survey(),
                 told = self.pods.told() => match told {
                     Ok(told) => self.learn_pods(told),
                     Err(event) => self.reporter.tell(event),
@@ -273,10 +276,7 @@ impl Daemon {
                     self.node.enforcement().expire_names(clock::boottime_ns())?;
                     self.expire();
                     self.give_up_on_pods();
-                    self.node.trust_new_interfaces();
-                    if self.node.watches_gaps() {
-                        self.cover_devices(&Extent::All);
-                    }
+                    self.attend_interfaces();
                     self.attend_trial();
                 }
                 Some(request) = asked.recv() => {
@@ -305,7 +305,7 @@ impl Daemon {
         if let Err(error) = self.node.reload(Some(&mut self.reporter)) {
             eprintln!("enforcer: the change is refused, the old image stays in force\n{error:#}");
         }
-        self.cover_devices(&Extent::All);
+        self.cover_devices();
         self.node.introduce(self.reporter.known());
         self.reporter.tell(self.node.reloaded());
         self.follow_refused();
@@ -330,7 +330,7 @@ impl Daemon {
 
     /// Looks at everything again.
     fn rescan(&mut self) {
-        self.node.trust_interfaces();
+        self.node.interfaces_changed();
         self.look(&Extent::All);
     }
 
@@ -342,7 +342,7 @@ impl Daemon {
         if let Err(error) = outcome.and(watched.map_err(Into::into)) {
             eprintln!("enforcer: look at the cgroups: {error:#}");
         }
-        self.cover_devices(extent);
+        self.node.survey(extent.clone());
         if self.node.awaits_pods() {
             self.pods.ask();
         }
@@ -364,13 +364,6 @@ impl Daemon {
         if let Some(extent) = self.node.give_up_on_pods() {
             self.look(&extent);
         }
-    }
-
-    fn cover_devices(&mut self, extent: &Extent) {
-        if let Err(error) = self.node.cover_devices(extent) {
-            eprintln!("enforcer: look at the interfaces: {error:#}");
-        }
-        self.tell_news();
     }
 
     fn expire(&mut self) {

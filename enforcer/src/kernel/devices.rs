@@ -60,28 +60,83 @@ impl AttachedDevice {
     }
 }
 
+/// Interfaces of workloads, and their programs.
+///
+/// A value of its own: the kernel lets one at a time change interfaces of any network namespace, and who
+/// attaches waits for all others that do.
+pub struct DeviceLinks {
+    dir: PinDir,
+    owners: DeviceMap,
+}
+
+impl DeviceLinks {
+    pub(super) fn new(dir: &PinDir, maps: &mut Maps) -> Result<Self, KernelError> {
+        Ok(Self {
+            dir: dir.clone(),
+            owners: DeviceMap::new(maps)?,
+        })
+    }
+
+    /// Judges all that comes out of a workload's interface by the tag of `cgroup`, at the host's end
+    /// of it. An interface that is attached already only changes its cgroup.
+    ///
+    /// # Errors
+    /// The interface is gone, the map is full or the kernel refuses.
+    pub fn attach(&mut self, interface: &Interface, cgroup: CgroupId) -> Result<(), KernelError> {
+        self.owners.set(interface.index, cgroup)?;
+        Devices::new(&self.dir).attach(&self.dir, interface)
+    }
+
+    /// Leaves an interface alone again.
+    ///
+    /// # Errors
+    /// A pin cannot be removed, or the map cannot be written.
+    pub fn detach(&mut self, index: u32) -> Result<(), KernelError> {
+        Devices::new(&self.dir).remove(index)?;
+        self.owners.remove(index)
+    }
+
+    /// Interfaces with programs.
+    ///
+    /// # Errors
+    /// The pins cannot be listed, or the map cannot be read.
+    pub fn list(&self) -> Result<Vec<AttachedDevice>, KernelError> {
+        let mut attached = Vec::new();
+        for (index, hooks) in Devices::new(&self.dir).list()? {
+            if let Some(cgroup) = self.owners.get(index)? {
+                attached.push(AttachedDevice {
+                    index,
+                    cgroup,
+                    hooks,
+                });
+            }
+        }
+        Ok(attached)
+    }
+}
+
 /// Which cgroup's tag judges what comes out of an interface.
-pub(super) struct DeviceMap(HashMap<MapData, u32, CgroupId>);
+struct DeviceMap(HashMap<MapData, u32, CgroupId>);
 
 impl DeviceMap {
-    pub(super) fn new(maps: &mut Maps) -> Result<Self, KernelError> {
+    fn new(maps: &mut Maps) -> Result<Self, KernelError> {
         typed(names::DEVICES, Map::HashMap(maps.get(names::DEVICES)?)).map(Self)
     }
 
-    pub(super) fn set(&mut self, index: u32, cgroup: CgroupId) -> Result<(), KernelError> {
+    fn set(&mut self, index: u32, cgroup: CgroupId) -> Result<(), KernelError> {
         self.0
             .insert(index, cgroup, 0)
             .map_err(KernelError::map("write", names::DEVICES))
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Result<(), KernelError> {
+    fn remove(&mut self, index: u32) -> Result<(), KernelError> {
         match self.0.remove(&index) {
             Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
             Err(error) => Err(KernelError::map("remove from", names::DEVICES)(error)),
         }
     }
 
-    pub(super) fn get(&self, index: u32) -> Result<Option<CgroupId>, KernelError> {
+    fn get(&self, index: u32) -> Result<Option<CgroupId>, KernelError> {
         match self.0.get(&index, 0) {
             Ok(cgroup) => Ok(Some(cgroup)),
             Err(MapError::KeyNotFound) => Ok(None),
@@ -98,7 +153,7 @@ impl Devices {
         Self(dir.devices())
     }
 
-    pub(super) fn attach(&self, dir: &PinDir, interface: &Interface) -> Result<(), KernelError> {
+    fn attach(&self, dir: &PinDir, interface: &Interface) -> Result<(), KernelError> {
         let below = self.0.join(interface.index.to_string());
         fs::create_dir_all(&below).map_err(KernelError::io("make", &below))?;
         for hook in DEVICE_HOOKS {
@@ -119,14 +174,19 @@ impl Devices {
     }
 
     /// Every interface with its programs.
-    pub(super) fn list(&self) -> Result<Vec<(u32, Vec<String>)>, KernelError> {
+    fn list(&self) -> Result<Vec<(u32, Vec<String>)>, KernelError> {
         if !self.0.exists() {
             return Ok(Vec::new());
         }
         let mut attached = Vec::new();
         for entry in read_dir(&self.0)? {
             if let Ok(index) = entry.file_name().to_string_lossy().parse() {
-                let hooks = read_dir(&entry.path())?
+                let links = match read_dir(&entry.path()) {
+                    // Let go of meanwhile.
+                    Err(_) if !entry.path().exists() => continue,
+                    links => links?,
+                };
+                let hooks = links
                     .iter()
                     .map(|link| link.file_name().to_string_lossy().into_owned())
                     .collect();
@@ -137,7 +197,7 @@ impl Devices {
         Ok(attached)
     }
 
-    pub(super) fn remove(&self, index: u32) -> Result<(), KernelError> {
+    fn remove(&self, index: u32) -> Result<(), KernelError> {
         let below = self.0.join(index.to_string());
         for hook in DEVICE_HOOKS {
             // A filter of an interface that is gone went with it.

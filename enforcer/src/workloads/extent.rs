@@ -34,6 +34,24 @@ impl Extent {
         }
     }
 
+    /// Those of another extent too.
+    pub fn add(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (_, Self::All) => *self = Self::All,
+            (
+                Self::Part { trees, alone },
+                Self::Part {
+                    trees: more_trees,
+                    alone: more_alone,
+                },
+            ) => {
+                trees.extend(more_trees);
+                alone.extend(more_alone);
+            }
+        }
+    }
+
     /// Whether a cgroup is one of them.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
@@ -49,6 +67,21 @@ impl Extent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extents_add_up() {
+        let part = |trees: &[&str], alone: &[&str]| Extent::Part {
+            trees: trees.iter().map(|&it| it.to_owned()).collect(),
+            alone: alone.iter().map(|&it| it.to_owned()).collect(),
+        };
+        let mut sum = part(&["/a"], &["/b"]);
+        sum.add(part(&["/c"], &["/b", "/d"]));
+        assert_eq!(sum, part(&["/a", "/c"], &["/b", "/d"]));
+        sum.add(Extent::All);
+        assert_eq!(sum, Extent::All);
+        sum.add(Extent::nothing());
+        assert_eq!(sum, Extent::All);
+    }
 
     #[test]
     fn a_tree_has_what_is_below_it() {

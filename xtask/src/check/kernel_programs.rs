@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::{build, cmd, setup::Toolchain};
+use crate::{cmd, image, setup::Toolchain};
 
 const BUDGET_FILE: &str = "enforcer-ebpf/verifier-budget.toml";
 
@@ -32,7 +32,7 @@ pub(super) fn check(toolchain: &Toolchain) -> Result<()> {
     }
     let budgets = fs::read_to_string(cmd::root().join(BUDGET_FILE)).context(BUDGET_FILE)?;
     let budgets = toml::from_str(&budgets).context(BUDGET_FILE)?;
-    let binary = build::release(toolchain)?;
+    let binary = image::binary(toolchain)?;
     let said = cmd::read(cmd::at_root(binary).args(["doctor", "--json"]))?;
     let doctor: Doctor = serde_json::from_str(&said).context("`enforcer doctor --json`")?;
     let (table, findings) = compare(&doctor.programs, &budgets);

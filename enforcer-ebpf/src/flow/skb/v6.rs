@@ -6,7 +6,8 @@ use enforcer_common::{
     verdict::Fault,
 };
 
-use super::{Packet, UNREADABLE, V6_HEADER, faulty, in_place, load, load_word, ports, word_of};
+use super::{Packet, UNREADABLE, V6_HEADER, faulty, in_place, load, load_word, ports};
+use crate::flow::v6;
 
 /// Extension headers followed before giving up. RFC 8200, 4.1 recommends at most seven.
 const MAX_EXTENSIONS: u32 = 8;
@@ -97,14 +98,18 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
 #[inline(always)]
 pub(super) fn parse(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
     if Proto(next).has_ports()
-        && let Some(head) = in_place::<V6_HEAD>(ctx, ip)
+        && let Some(start) = in_place::<V6_HEAD>(ctx, ip)
     {
-        let mut dst = [0; 16];
-        dst.copy_from_slice(&head[24..V6_HEADER]);
-        let word = word_of([head[40], head[41], head[42], head[43]]);
+        let dst = [
+            start.word::<24>(),
+            start.word::<28>(),
+            start.word::<32>(),
+            start.word::<36>(),
+        ];
+        let word = u64::from(start.word::<V6_HEADER>());
         let (source, ports) = ports(Proto(next), false, word)?;
         return Ok(Packet {
-            dst: Addr::from_v6(dst),
+            dst: v6(dst),
             proto: Proto(next),
             ports,
             source,

@@ -1,13 +1,15 @@
 //! Who is in which network namespace.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+};
 
 use enforcer_common::abi::{CgroupId, ClassId, Stance, Tag};
 
-use super::Node;
 use crate::workloads::{
-    Assignment, CgroupPath, Extent,
-    interfaces::{NetnsId, may_open_packet_sockets, namespace_of},
+    Assignment, Cgroup2, CgroupPath, Extent,
+    interfaces::{NetnsId, may_open_packet_sockets, namespace_of, own_namespace},
 };
 
 /// A process of a judged cgroup.
@@ -35,8 +37,28 @@ pub(super) struct Member {
     pub(super) may_open_packet_sockets: bool,
 }
 
-impl Node {
-    /// The processes of judged cgroups.
+/// Processes of judged cgroups.
+pub(super) struct Inhabitants {
+    cgroups: Cgroup2,
+    own: NetnsId,
+    settled: HashMap<CgroupId, Vec<Process>>,
+}
+
+impl Inhabitants {
+    pub(super) fn new(cgroups: Cgroup2) -> io::Result<Self> {
+        Ok(Self {
+            cgroups,
+            own: own_namespace()?,
+            settled: HashMap::new(),
+        })
+    }
+
+    /// Whether it is the namespace of the host's interfaces.
+    pub(super) fn is_own(&self, netns: NetnsId) -> bool {
+        netns == self.own
+    }
+
+    /// Those of cgroups outside the extent are taken to be the settled ones.
     pub(super) fn processes(
         &self,
         judged: &[Member],
@@ -47,11 +69,11 @@ impl Node {
             Some(Process {
                 pid,
                 netns,
-                may_open_packet_sockets: self.devices.is_own(netns) && may_open_packet_sockets(pid),
+                may_open_packet_sockets: self.is_own(netns) && may_open_packet_sockets(pid),
             })
         };
         let of_member = |member: &Member| {
-            let settled = self.devices.settled(member.cgroup);
+            let settled = self.settled.get(&member.cgroup);
             let processes = match settled.filter(|_| !extent.has(&member.path)) {
                 Some(processes) => processes.clone(),
                 None => {
@@ -62,6 +84,21 @@ impl Node {
             (member.cgroup, processes)
         };
         judged.iter().map(of_member).collect()
+    }
+
+    /// Keeps those of cgroups of which all was judged, or that had none.
+    pub(super) fn settle(
+        &mut self,
+        processes: HashMap<CgroupId, Vec<Process>>,
+        is_settled: impl Fn(&CgroupId) -> bool,
+    ) {
+        let settled = processes.into_iter().filter(|(it, _)| is_settled(it));
+        self.settled = settled.collect();
+    }
+
+    /// All are looked at again.
+    pub(super) fn forget(&mut self) {
+        self.settled.clear();
     }
 }
 

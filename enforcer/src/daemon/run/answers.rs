@@ -8,7 +8,6 @@ use crate::{
     },
     daemon::{explain::of_workload, status},
     events::DaemonEvent,
-    workloads::Extent,
 };
 
 /// What the daemon does once it has answered.
@@ -83,7 +82,7 @@ impl Daemon {
                 if let (Err(problem), false) = (&answer, dry_run) {
                     reporter.tell(node.rejected(problem));
                 }
-                self.cover_devices(&Extent::All);
+                self.cover_devices();
                 drop(reply.send(answer));
             }
             PolicyCall::Rollback(request, author, reply) => {
@@ -91,7 +90,7 @@ impl Daemon {
                 if let Err(problem) = &answer {
                     reporter.tell(node.rejected(problem));
                 }
-                self.cover_devices(&Extent::All);
+                self.cover_devices();
                 drop(reply.send(answer));
             }
         }
@@ -102,12 +101,12 @@ impl Daemon {
         match call {
             IsolationCall::Isolate(request, author, reply) => {
                 let answer = node.isolate(&request, author, reporter);
-                self.cover_devices(&Extent::All);
+                self.cover_devices();
                 drop(reply.send(answer.map_err(problem)));
             }
             IsolationCall::Release(request, author, reply) => {
                 let answer = node.release(&request, &author, reporter);
-                self.cover_devices(&Extent::All);
+                self.cover_devices();
                 drop(reply.send(answer.map_err(problem)));
             }
         }
@@ -116,6 +115,10 @@ impl Daemon {
     /// Ends enforcement. Where that fails halfway, the daemon stays, so that it can be asked again.
     fn detach(&mut self) -> anyhow::Result<Detached> {
         self.reporter.sweep(self.node.enforcement())?;
+        // Nothing is attached behind what is removed.
+        if let Err(error) = self.node.finish_survey() {
+            eprintln!("enforcer: look at the interfaces: {error:#}");
+        }
         self.node.enforcement().dir().remove()?;
         self.reporter.save_flows();
         self.reporter.tell(DaemonEvent::Detached);

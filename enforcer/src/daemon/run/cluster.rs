@@ -1,7 +1,7 @@
 //! What the cluster tells of.
 
 use super::Daemon;
-use crate::{cluster::Seen, events::DaemonEvent, workloads::Extent};
+use crate::{cluster::Seen, events::DaemonEvent};
 
 /// The API server, in events.
 const SOURCE: &str = "the API of the cluster";
@@ -32,7 +32,7 @@ impl Daemon {
             return;
         };
         self.node.follow(&wanted, &mut self.reporter);
-        self.cover_devices(&Extent::All);
+        self.cover_devices();
         self.tell_news();
         if let Some(source) = &self.cluster {
             source.report(self.node.cluster(), self.node.generation());
