@@ -10,6 +10,7 @@ mod check;
 pub mod crd;
 mod data_flow;
 mod diagnostic;
+mod document_name;
 mod load;
 mod minute;
 mod model;
@@ -26,6 +27,7 @@ pub use jiff::civil::Date;
 pub use bundle::{Bundle, BundleFile, Document, DocumentId};
 pub use data_flow::{DataCategory, DataFlow, FlowEndpoint, Origin, PodOrigin, Target};
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Related, Severity};
+pub use document_name::DocumentName;
 pub use load::{
     Loaded, load, load_at, load_default, load_on, load_text, load_with, load_with_flows,
     load_with_flows_at,

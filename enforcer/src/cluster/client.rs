@@ -12,7 +12,10 @@ use super::{
     report::{NodeState, NodeStatus},
     seen::Stored,
 };
-use crate::policy::crd::{self, ResourceKind};
+use crate::policy::{
+    DocumentName,
+    crd::{self, ResourceKind},
+};
 
 /// Why a cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +38,7 @@ pub enum ClusterError {
     /// Somebody else decides over a field.
     #[error("{object}: {message}; --force-conflicts takes the fields over")]
     Conflict {
-        /// `EgressPolicy/NAME`.
+        /// `EgressPolicy/NAME`, `NamespacedEgressPolicy/NAMESPACE/NAME`.
         object: String,
         /// What the server said.
         message: String,
@@ -80,7 +83,7 @@ pub(super) fn stored(kind: ResourceKind, mut object: DynamicObject) -> Stored {
         .collect();
     Stored {
         kind,
-        name: object.name_any(),
+        name: DocumentName::new(object.metadata.namespace.as_deref(), &object.name_any()),
         generation,
         spec: Some(object.data["spec"].take()).filter(|spec| !spec.is_null()),
         canary,
@@ -109,9 +112,16 @@ pub(super) fn client(config: Config, health: Health) -> Result<Client, ClusterEr
     Ok(builder.with_layer(&NotingLayer(health)).build())
 }
 
-/// The documents of a kind.
-pub(super) fn documents(client: &Client, kind: ResourceKind) -> Api<DynamicObject> {
+/// The documents of a kind, those of one namespace or all.
+pub(super) fn documents(
+    client: &Client,
+    kind: ResourceKind,
+    namespace: Option<&str>,
+) -> Api<DynamicObject> {
     let named = GroupVersionKind::gvk(crd::group(), crd::version(), kind.name());
     let resource = ApiResource::from_gvk_with_plural(&named, kind.plural());
-    Api::all_with(client.clone(), &resource)
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
 }

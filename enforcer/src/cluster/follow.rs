@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread};
 
+use futures_util::future::join_all;
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{Api, Client, core::PartialObjectMeta, runtime::watcher};
 use tokio::sync::watch;
@@ -59,13 +60,16 @@ async fn attend(
 ) {
     let of_kind = |kind| {
         mirror(
-            documents(client, kind),
+            documents(client, kind, None),
             watcher::Config::default(),
             move |object| {
                 let stored = stored(kind, object);
-                Some((stored.name.clone(), stored))
+                Some((stored.name.to_string(), stored))
             },
             move |all| tell_documents(seen, kind, all),
+            move || {
+                seen.send_if_modified(|seen| seen.withheld.insert(kind));
+            },
         )
     };
     let pods = mirror(
@@ -73,11 +77,11 @@ async fn attend(
         watcher::Config::default().fields(&format!("spec.nodeName={node}")),
         |pod| pod_of(pod.metadata),
         |pods| tell_pods(seen, pods),
+        || {},
     );
+    let documents = join_all(ResourceKind::ALL.map(of_kind));
     tokio::select! {
-        () = of_kind(ResourceKind::EgressPolicy) => {}
-        () = of_kind(ResourceKind::Region) => {}
-        () = of_kind(ResourceKind::Provider) => {}
+        _ = documents => {}
         () = pods => {}
         () = write(client.clone(), node.clone(), reports) => {}
     }
@@ -91,10 +95,12 @@ fn tell_documents(
     let stored: Vec<Stored> = stored.values().cloned().collect();
     // Statuses of other nodes come this way too.
     seen.send_if_modified(|seen| {
-        let changed = seen
-            .kinds
-            .get(&kind)
-            .is_none_or(|before| **before != stored);
+        let was_withheld = seen.withheld.remove(&kind);
+        let changed = was_withheld
+            || seen
+                .kinds
+                .get(&kind)
+                .is_none_or(|before| **before != stored);
         if changed {
             seen.kinds.insert(kind, Arc::new(stored));
         }

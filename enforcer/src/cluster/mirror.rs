@@ -17,12 +17,13 @@ const LONGEST: Duration = Duration::from_secs(15);
 const FORGIVEN: Duration = Duration::from_secs(60);
 
 /// Keeps what `keep` makes of each object, by name, and tells after each change. A server that cannot
-/// be reached changes nothing.
+/// be reached changes nothing; one that answers that it gives no such objects is told of too.
 pub(super) async fn mirror<K, T>(
     api: Api<K>,
     selection: watcher::Config,
     keep: impl Fn(K) -> Option<(String, T)>,
     mut tell: impl FnMut(&BTreeMap<String, T>),
+    mut withheld: impl FnMut(),
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
@@ -50,6 +51,9 @@ pub(super) async fn mirror<K, T>(
                     }
                 }
                 Err(error) => {
+                    if is_withheld(&error) {
+                        withheld();
+                    }
                     // A new watcher lists anew; the old one would ask for the same version for ever.
                     let is_gone = is_gone(&error);
                     patience.wait(is_gone).await;
@@ -74,6 +78,20 @@ fn is_gone(error: &watcher::Error) -> bool {
         | watcher::Error::NoResourceVersion => return false,
     };
     status.code == 410
+}
+
+/// Objects of this kind are not defined, or not for this client to see.
+fn is_withheld(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) => {
+            matches!(status.code, 403 | 404)
+        }
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchError(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
 }
 
 struct Patience {

@@ -1,5 +1,7 @@
 //! Policies to the cluster: by server-side apply, as `kubectl apply --server-side` does.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api, Client, ResourceExt as _,
@@ -15,7 +17,10 @@ use super::{
     report::NodeStatus,
     seen::{Canary, NodeName, Seen, Stored},
 };
-use crate::policy::crd::{API_VERSION, Object, ResourceKind};
+use crate::policy::{
+    DocumentName,
+    crd::{self, Object, ResourceKind},
+};
 
 /// Owns `spec`.
 const MANAGER: &str = "enforcer";
@@ -75,18 +80,37 @@ impl Cluster {
         Ok(Self { client, runtime })
     }
 
-    /// Every document that the cluster stores.
+    /// Every document that the cluster stores. With `namespaces`, only what policies of those can name,
+    /// and they themselves: who writes to a namespace need not see the others.
     ///
     /// # Errors
     /// The server refuses.
-    pub fn documents(&self) -> Result<Vec<Stored>, ClusterError> {
+    pub fn documents(
+        &self,
+        namespaces: Option<&BTreeSet<&str>>,
+    ) -> Result<Vec<Stored>, ClusterError> {
+        let mut lists: Vec<(ResourceKind, Option<&str>)> = Vec::new();
+        match namespaces {
+            None => lists.extend(ResourceKind::ALL.map(|kind| (kind, None))),
+            Some(namespaces) => {
+                lists.extend(
+                    [ResourceKind::Region, ResourceKind::Provider].map(|kind| (kind, None)),
+                );
+                let kind = ResourceKind::NamespacedEgressPolicy;
+                lists.extend(namespaces.iter().map(|&namespace| (kind, Some(namespace))));
+            }
+        }
         let mut all = Vec::new();
-        for kind in ResourceKind::ALL {
-            let list = documents(&self.client, kind);
+        for (kind, namespace) in lists {
+            let api = documents(&self.client, kind, namespace);
+            let listed = self.runtime.block_on(api.list(&ListParams::default()));
             let doing = format!("list the {} of the cluster", kind.plural());
-            let list = self.runtime.block_on(list.list(&ListParams::default()));
-            let list = list.map_err(ClusterError::request(doing))?;
-            all.extend(list.items.into_iter().map(|it| stored(kind, it)));
+            match listed {
+                Ok(listed) => all.extend(listed.items.into_iter().map(|it| stored(kind, it))),
+                // A kind that is not defined has no documents.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(ClusterError::request(doing)(error)),
+            }
         }
         Ok(all)
     }
@@ -122,37 +146,38 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
-    pub fn stage(&self, name: &str, canary: &Canary, how: How) -> Result<Applied, ClusterError> {
-        let mut manifest = policy(name);
+    pub fn stage(
+        &self,
+        policy: &DocumentName,
+        canary: &Canary,
+        how: How,
+    ) -> Result<Applied, ClusterError> {
+        let kind = ResourceKind::of_policy(policy);
+        let mut manifest = crd::head(kind, policy);
         manifest["canary"] = json!(canary);
-        self.patch(
-            ResourceKind::EgressPolicy,
-            name,
-            &manifest,
-            CANARY_MANAGER,
-            how,
-        )
+        self.patch(kind, policy, &manifest, CANARY_MANAGER, how)
     }
 
     /// Ends what [`stage`](Self::stage) began.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
-    pub fn unstage(&self, name: &str) -> Result<Applied, ClusterError> {
-        let (kind, how) = (ResourceKind::EgressPolicy, How::default());
-        self.patch(kind, name, &policy(name), CANARY_MANAGER, how)
+    pub fn unstage(&self, policy: &DocumentName) -> Result<Applied, ClusterError> {
+        let kind = ResourceKind::of_policy(policy);
+        let manifest = crd::head(kind, policy);
+        self.patch(kind, policy, &manifest, CANARY_MANAGER, How::default())
     }
 
     /// Removes a document.
     ///
     /// # Errors
     /// The server refuses, or there is none.
-    pub fn delete(&self, kind: ResourceKind, name: &str) -> Result<(), ClusterError> {
+    pub fn delete(&self, kind: ResourceKind, name: &DocumentName) -> Result<(), ClusterError> {
         let doing = format!("remove {}/{name}", kind.name());
-        let api = documents(&self.client, kind);
+        let api = documents(&self.client, kind, name.namespace());
         let removed = self
             .runtime
-            .block_on(api.delete(name, &DeleteParams::default()));
+            .block_on(api.delete(name.name(), &DeleteParams::default()));
         removed.map(drop).map_err(ClusterError::request(doing))
     }
 
@@ -163,12 +188,11 @@ impl Cluster {
     pub fn state(
         &self,
         kind: ResourceKind,
-        name: &str,
+        name: &DocumentName,
     ) -> Result<(Stored, Vec<NodeStatus>), ClusterError> {
         let doing = format!("get {}/{name}", kind.name());
-        let object = self
-            .runtime
-            .block_on(documents(&self.client, kind).get(name));
+        let api = documents(&self.client, kind, name.namespace());
+        let object = self.runtime.block_on(api.get(name.name()));
         let object = object.map_err(ClusterError::request(doing))?;
         let nodes = nodes(&object);
         Ok((stored(kind, object), nodes))
@@ -177,12 +201,12 @@ impl Cluster {
     fn patch(
         &self,
         kind: ResourceKind,
-        name: &str,
+        name: &DocumentName,
         manifest: &Value,
         manager: &str,
         how: How,
     ) -> Result<Applied, ClusterError> {
-        let api = documents(&self.client, kind);
+        let api = documents(&self.client, kind, name.namespace());
         let doing = format!("apply {}/{name}", kind.name());
         let params = PatchParams {
             dry_run: how.dry_run,
@@ -191,8 +215,9 @@ impl Cluster {
             field_validation: Some(ValidationDirective::Strict),
         };
         let applied = self.runtime.block_on(async {
-            let before = api.get_opt(name).await?;
-            let after = api.patch(name, &params, &Patch::Apply(manifest)).await?;
+            let before = api.get_opt(name.name()).await?;
+            let patch = Patch::Apply(manifest);
+            let after = api.patch(name.name(), &params, &patch).await?;
             Ok((before, after))
         });
         let refused = |error| {
@@ -215,14 +240,6 @@ impl Cluster {
         let stored = stored(kind, after);
         Ok(Applied { outcome, stored })
     }
-}
-
-fn policy(name: &str) -> Value {
-    json!({
-        "apiVersion": API_VERSION,
-        "kind": ResourceKind::EgressPolicy.name(),
-        "metadata": {"name": name},
-    })
 }
 
 /// What people write.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::crd::ResourceKind;
+use crate::policy::{DocumentName, crd::ResourceKind};
 
 /// What a node does with a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Report {
     /// What it is.
     pub kind: ResourceKind,
     /// Its name.
-    pub name: String,
+    pub name: DocumentName,
     /// `metadata.generation` that this is about.
     pub generation: i64,
     /// What is done with it.

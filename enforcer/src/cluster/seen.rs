@@ -1,6 +1,9 @@
 //! What a cluster stores, as far as this program looks at it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,7 +11,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    policy::crd::{Object, ResourceKind},
+    policy::{
+        DocumentName,
+        crd::{self, Object, ResourceKind},
+    },
     workloads::{PodInfo, layout::PodUid},
 };
 
@@ -36,6 +42,8 @@ pub struct Outage {
 pub struct Seen {
     /// Documents of each kind that was listed.
     pub(super) kinds: BTreeMap<ResourceKind, Arc<Vec<Stored>>>,
+    /// Kinds that the server does not give: they are not defined there, or not for this node to see.
+    pub(super) withheld: BTreeSet<ResourceKind>,
     /// The pods of this node; `None` until they were listed.
     pub pods: Option<Arc<Vec<(PodUid, PodInfo)>>>,
     /// Whether the server does not answer.
@@ -47,19 +55,29 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Every document, or `None` until every kind was listed.
+    /// Every document of the kinds that were listed, or `None` until that is every kind but those
+    /// [withheld](Self::withholds).
     #[must_use]
     pub fn documents(&self) -> Option<Vec<Stored>> {
-        let kinds: Option<Vec<_>> = ResourceKind::ALL
-            .iter()
-            .map(|kind| self.kinds.get(kind))
-            .collect();
-        Some(
-            kinds?
-                .into_iter()
-                .flat_map(|it| it.iter().cloned())
-                .collect(),
-        )
+        let is_known = |kind| self.kinds.contains_key(kind) || self.withheld.contains(kind);
+        ResourceKind::ALL.iter().all(is_known).then(|| {
+            let listed = self.kinds.values();
+            listed.flat_map(|it| it.iter().cloned()).collect()
+        })
+    }
+
+    /// Whether the server does not give documents of a kind, and never did. What they say now is not
+    /// known: it is not nothing.
+    #[must_use]
+    pub fn withholds(&self, kind: ResourceKind) -> bool {
+        self.withheld.contains(&kind) && !self.kinds.contains_key(&kind)
+    }
+
+    /// Whether other documents are known than before.
+    #[must_use]
+    pub fn has_other_documents(&self, before: &Self) -> bool {
+        let is_withheld = |seen: &Self| ResourceKind::ALL.map(|kind| seen.withholds(kind));
+        self.documents() != before.documents() || is_withheld(self) != is_withheld(before)
     }
 }
 
@@ -68,8 +86,8 @@ impl Seen {
 pub struct Stored {
     /// What it is.
     pub kind: ResourceKind,
-    /// `metadata.name`.
-    pub name: String,
+    /// What it is called.
+    pub name: DocumentName,
     /// `metadata.generation`.
     pub generation: i64,
     /// `spec`, unless it is a canary alone.
@@ -114,10 +132,10 @@ impl Stored {
         })
     }
 
-    /// Its path in the API: `egresspolicies/NAME`.
+    /// Where it stands, as [`crd::path`] has it.
     #[must_use]
     pub fn path(&self) -> String {
-        format!("{}/{}", self.kind.plural(), self.name)
+        crd::path(self.kind, &self.name)
     }
 }
 
@@ -125,7 +143,7 @@ impl Canary {
     /// Whether a node tries it: it is named, or a hash of its name and the document's is within the
     /// share. A larger share has the nodes of a smaller one.
     #[must_use]
-    pub fn chooses(&self, node: &NodeName, document: &str) -> bool {
+    pub fn chooses(&self, node: &NodeName, document: &DocumentName) -> bool {
         if self.nodes.iter().any(|name| **name == *node.0) {
             return true;
         }
@@ -136,7 +154,7 @@ impl Canary {
         let digest = Sha256::new()
             .chain_update(node.0.as_bytes())
             .chain_update([0])
-            .chain_update(document.as_bytes())
+            .chain_update(document.as_str())
             .finalize();
         let mut number = [0; 8];
         number.copy_from_slice(&digest[..8]);

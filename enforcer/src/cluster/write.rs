@@ -15,7 +15,10 @@ use super::{
     report::{NodeStatus, Report},
     seen::NodeName,
 };
-use crate::policy::crd::{API_VERSION, ResourceKind};
+use crate::policy::{
+    DocumentName,
+    crd::{self, ResourceKind},
+};
 
 /// A status that could not be written is tried again after this.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -28,7 +31,7 @@ pub(super) async fn write(
     node: NodeName,
     mut reports: watch::Receiver<Vec<Report>>,
 ) {
-    let mut written: HashMap<(ResourceKind, String), Report> = HashMap::new();
+    let mut written: HashMap<(ResourceKind, DocumentName), Report> = HashMap::new();
     loop {
         let now = reports.borrow_and_update().clone();
         let mut failed = false;
@@ -71,18 +74,14 @@ async fn apply(client: &Client, node: &NodeName, report: &Report) -> kube::Resul
     };
     let mut status = json!(status);
     status["at"] = Timestamp::now().to_string().into();
-    let patch = json!({
-        "apiVersion": API_VERSION,
-        "kind": report.kind.name(),
-        "metadata": {"name": report.name},
-        "status": {"nodes": [status]},
-    });
+    let mut patch = crd::head(report.kind, &report.name);
+    patch["status"] = json!({"nodes": [status]});
     // Each node owns its own element, and nobody else writes it.
     let mut manager = format!("enforcer-node-{node}");
     manager.truncate(LONGEST_MANAGER);
     let params = PatchParams::apply(&manager).force();
-    let api = documents(client, report.kind);
-    api.patch_status(&report.name, &params, &Patch::Apply(&patch))
+    let api = documents(client, report.kind, report.name.namespace());
+    api.patch_status(report.name.name(), &params, &Patch::Apply(&patch))
         .await?;
     Ok(())
 }

@@ -11,12 +11,12 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::state_file;
-use crate::policy::{self, Bundle, BundleFile, Diagnostics, Loaded, Severity, crd::ResourceKind};
+use crate::policy::{self, Bundle, BundleFile, Diagnostics, Loaded, Severity, crd};
 
 /// A document of the cluster, as this node is to enforce it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterDocument {
-    /// Its path in the API, `egresspolicies/NAME`, and its text.
+    /// Where it stands in the cluster, as [`crd::path`] has it, and its text.
     #[serde(flatten)]
     pub file: BundleFile,
     /// `metadata.generation`.
@@ -24,6 +24,13 @@ pub struct ClusterDocument {
     /// What is known of it besides, where only some nodes try it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<CanaryDocument>,
+}
+
+impl ClusterDocument {
+    fn is_of_a_namespace(&self) -> bool {
+        let stands = crd::at_path(&self.file.path);
+        stands.is_some_and(|(_, name)| name.namespace().is_some())
+    }
 }
 
 /// What stands behind a canary.
@@ -99,7 +106,8 @@ impl ClusterSet {
     }
 
     /// Takes what the cluster stores for what is in force, before anything is. What is broken stays
-    /// out, or all of it does.
+    /// out, or all of it does; and what namespaces say anew, for nobody has seen yet that it fits into an
+    /// image.
     ///
     /// # Errors
     /// The disk is full.
@@ -108,6 +116,7 @@ impl ClusterSet {
             return Ok(());
         };
         let load = |bundle: &Bundle| policy::load_with(paths, bundle);
+        let first = self.without_news_of_namespaces(&first);
         if let Ok(settled) = self.settle(&first, pushed, load) {
             self.write(&settled.documents)?;
             self.advance(settled.documents);
@@ -207,16 +216,35 @@ impl ClusterSet {
 
     /// What is in force and not among `documents`, of the kinds that others name.
     fn removed_names(&self, documents: &[ClusterDocument]) -> Vec<ClusterDocument> {
-        let is_named = |path: &str| {
-            let plural = path.split('/').next();
-            [ResourceKind::Region, ResourceKind::Provider]
-                .iter()
-                .any(|kind| plural == Some(kind.plural()))
-        };
+        let is_named = |path: &str| crd::at_path(path).is_some_and(|(kind, _)| !kind.is_policy());
         let is_removed = |held: &&ClusterDocument| {
             is_named(&held.file.path) && !documents.iter().any(|it| it.file.path == held.file.path)
         };
         self.documents.iter().filter(is_removed).cloned().collect()
+    }
+
+    /// These, with those of namespaces as they are in force.
+    pub(super) fn without_news_of_namespaces(
+        &self,
+        wanted: &[ClusterDocument],
+    ) -> Vec<ClusterDocument> {
+        let as_held = |document: &ClusterDocument| {
+            let mut held = self.documents.iter();
+            if document.is_of_a_namespace() {
+                held.find(|it| it.file.path == document.file.path).cloned()
+            } else {
+                Some(document.clone())
+            }
+        };
+        wanted.iter().filter_map(as_held).collect()
+    }
+
+    /// Leaves out what namespaces say, until the cluster is followed again; whether there was any. It
+    /// stays written down.
+    pub(super) fn leave_namespaces_out(&mut self) -> bool {
+        let before = self.documents.len();
+        self.documents.retain(|it| !it.is_of_a_namespace());
+        self.documents.len() < before
     }
 
     /// Writes down what is to be in force.

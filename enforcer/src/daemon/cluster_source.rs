@@ -8,7 +8,7 @@ use super::cluster_set::{CanaryDocument, ClusterDocument, ClusterSet};
 use crate::{
     cluster::{Follower, NodeState, Report, Seen, Stored},
     control::ClusterStatus,
-    policy::crd::Object,
+    policy::crd::{self, Object},
 };
 
 /// How long the start waits for a server that neither answers nor refuses.
@@ -35,10 +35,17 @@ impl ClusterSource {
         }
     }
 
-    /// What the cluster stores, for this node; `None` when nobody could be asked.
-    pub(super) fn documents(&self) -> Option<Vec<ClusterDocument>> {
+    /// What the cluster stores, for this node; `None` when nobody could be asked. Of kinds that the
+    /// cluster withholds, what is `held`: that it does not say what they are now takes none out of force.
+    pub(super) fn documents(&self, held: &[ClusterDocument]) -> Option<Vec<ClusterDocument>> {
         let documents = self.told.documents()?;
-        Some(documents.iter().filter_map(|it| self.wanted(it)).collect())
+        let told = documents.iter().filter_map(|it| self.wanted(it));
+        let is_withheld = |held: &&ClusterDocument| {
+            let stands = crd::at_path(&held.file.path);
+            stands.is_some_and(|(kind, _)| self.told.withholds(kind))
+        };
+        let kept = held.iter().filter(is_withheld);
+        Some(told.chain(kept.cloned()).collect())
     }
 
     fn wanted(&self, stored: &Stored) -> Option<ClusterDocument> {

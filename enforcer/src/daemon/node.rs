@@ -171,6 +171,7 @@ impl Node {
             }
             None => node.reload(None),
         };
+        let outcome = outcome.or_else(|error| node.start_without_namespaces(adopted, error));
         let outcome = outcome.and_then(|()| node.survey_now(Extent::All));
         match outcome {
             Err(error) if !adopted => {
@@ -185,6 +186,23 @@ impl Node {
             old.remove()?;
         }
         Ok(node)
+    }
+
+    /// What namespaces say takes away from what others allow: where an image cannot hold both, the others
+    /// hold rather than nothing.
+    fn start_without_namespaces(
+        &mut self,
+        adopted: bool,
+        error: anyhow::Error,
+    ) -> anyhow::Result<()> {
+        if adopted || !self.cluster.leave_namespaces_out() {
+            return Err(error);
+        }
+        self.news.push(DaemonEvent::PoliciesRejected {
+            generation: self.generation,
+            diagnostics: vec![format!("policies of namespaces are left out: {error:#}")],
+        });
+        self.reload(None)
     }
 
     /// Reads policies and databases again and puts them into force.

@@ -89,7 +89,8 @@ pub fn run(settings: Settings, instance: &str) -> anyhow::Result<()> {
             Some(follower) => {
                 let source = ClusterSource::new(follower).await;
                 let set = ClusterSet::open(&state_directory(instance))?;
-                let set = set.first(source.documents());
+                let first = source.documents(set.documents());
+                let set = set.first(first);
                 (Some(source), set)
             }
             None => (None, ClusterSet::none(PathBuf::new())),

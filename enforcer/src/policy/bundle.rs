@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    DocumentName,
+    crd::ResourceKind,
     diagnostic::Diagnostics,
     source::{self, Node, Source},
 };
@@ -32,13 +34,13 @@ pub struct Bundle {
     pub files: Vec<BundleFile>,
 }
 
-/// `kind` and `metadata.name` of a document.
+/// `kind` and name of a document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentId {
     /// `EgressPolicy`, `Region`.
     pub kind: String,
     /// Unique among the documents of its kind.
-    pub name: String,
+    pub name: DocumentName,
 }
 
 /// A document and where it stands.
@@ -55,14 +57,21 @@ pub struct Document {
 impl DocumentId {
     /// What a document calls itself, if it does.
     pub(super) fn of(document: &Node) -> Option<Self> {
+        let metadata = document.field("metadata")?;
+        let namespace = metadata.field("namespace").and_then(Node::scalar);
         Some(Self {
             kind: document.field("kind")?.scalar()?.to_owned(),
-            name: document
-                .field("metadata")?
-                .field("name")?
-                .scalar()?
-                .to_owned(),
+            name: DocumentName::new(namespace, metadata.field("name")?.scalar()?),
         })
+    }
+
+    /// Of the policy of this name.
+    #[must_use]
+    pub fn of_policy(name: DocumentName) -> Self {
+        Self {
+            kind: ResourceKind::of_policy(&name).name().to_owned(),
+            name,
+        }
     }
 }
 
@@ -198,7 +207,7 @@ fn excerpt(file: &BundleFile, range: Range<usize>) -> Document {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bundle, BundleFile, DocumentId};
+    use super::{Bundle, BundleFile, DocumentId, DocumentName};
     use crate::policy::load_with;
 
     fn policy(name: &str, action: &str) -> String {
@@ -221,7 +230,7 @@ mod tests {
     fn places(bundle: &Bundle) -> Vec<(String, String, u32)> {
         let documents = bundle.documents().into_iter();
         documents
-            .map(|(id, document)| (id.name, document.file, document.line))
+            .map(|(id, document)| (id.name.to_string(), document.file, document.line))
             .collect()
     }
 
@@ -256,13 +265,29 @@ mod tests {
             policy("b", "allow")
         );
         let documents = bundle(&[("x.yaml", text)]).documents();
-        let id = |name: &str| DocumentId {
-            kind: "EgressPolicy".to_owned(),
-            name: name.to_owned(),
-        };
+        let id = |name: &str| DocumentId::of_policy(name.into());
         assert_eq!(documents[&id("a")].text, policy("a", "deny"));
         assert_eq!(documents[&id("b")].text, policy("b", "allow"));
         assert_eq!((documents[&id("a")].line, documents[&id("b")].line), (2, 9));
+    }
+
+    #[test]
+    fn a_document_takes_the_place_of_one_of_its_namespace() {
+        let of = |namespace: &str| {
+            policy("a", "deny")
+                .replace("EgressPolicy", "NamespacedEgressPolicy")
+                .replace("{name", &format!("{{namespace: {namespace}, name"))
+        };
+        let old = bundle(&[(
+            "x.yaml",
+            format!("{}---\n{}", of("llm"), policy("a", "deny")),
+        )]);
+        let new = old.updated(&bundle(&[("y.yaml", of("web")), ("z.yaml", of("llm"))]));
+        let names: Vec<_> = new.documents().into_keys().map(|it| it.name).collect();
+        let named = |namespace| DocumentName::new(namespace, "a");
+        assert_eq!(names, [named(None), named(Some("llm")), named(Some("web"))]);
+        let files: Vec<_> = new.documents().into_values().map(|it| it.file).collect();
+        assert_eq!(files, ["x.yaml", "z.yaml", "y.yaml"]);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use self::structural::Definitions;
 pub use self::{
-    object::{Object, objects, yaml},
+    object::{Object, at_path, head, objects, path, yaml},
     structural::Unsupported,
 };
-use super::SCHEMA;
 pub use super::check::API_VERSION;
+use super::{DocumentName, SCHEMA};
 
 /// A kind that a cluster stores, in the order in which they name each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,17 +23,43 @@ pub enum ResourceKind {
     Provider,
     /// `EgressPolicy`.
     EgressPolicy,
+    /// `NamespacedEgressPolicy`.
+    NamespacedEgressPolicy,
 }
 
 impl ResourceKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Region, Self::Provider, Self::EgressPolicy];
+    pub const ALL: [Self; 4] = [
+        Self::Region,
+        Self::Provider,
+        Self::EgressPolicy,
+        Self::NamespacedEgressPolicy,
+    ];
+
+    /// The kind of the policy of this name.
+    #[must_use]
+    pub fn of_policy(name: &DocumentName) -> Self {
+        match name.namespace() {
+            Some(_) => Self::NamespacedEgressPolicy,
+            None => Self::EgressPolicy,
+        }
+    }
+
+    /// Whether its documents are policies.
+    #[must_use]
+    pub fn is_policy(self) -> bool {
+        match self {
+            Self::EgressPolicy | Self::NamespacedEgressPolicy => true,
+            Self::Region | Self::Provider => false,
+        }
+    }
 
     /// The kind as documents name it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::EgressPolicy => "EgressPolicy",
+            Self::NamespacedEgressPolicy => "NamespacedEgressPolicy",
             Self::Region => "Region",
             Self::Provider => "Provider",
         }
@@ -44,6 +70,7 @@ impl ResourceKind {
     pub fn plural(self) -> &'static str {
         match self {
             Self::EgressPolicy => "egresspolicies",
+            Self::NamespacedEgressPolicy => "namespacedegresspolicies",
             Self::Region => "regions",
             Self::Provider => "providers",
         }
@@ -58,6 +85,7 @@ impl ResourceKind {
     fn definition(self) -> &'static str {
         match self {
             Self::EgressPolicy => "egressPolicySpec",
+            Self::NamespacedEgressPolicy => "namespacedEgressPolicySpec",
             Self::Region => "regionSpec",
             Self::Provider => "providerSpec",
         }
@@ -66,15 +94,23 @@ impl ResourceKind {
     fn singular(self) -> &'static str {
         match self {
             Self::EgressPolicy => "egresspolicy",
+            Self::NamespacedEgressPolicy => "namespacedegresspolicy",
             Self::Region => "region",
             Self::Provider => "provider",
+        }
+    }
+
+    fn scope(self) -> &'static str {
+        match self {
+            Self::NamespacedEgressPolicy => "Namespaced",
+            Self::EgressPolicy | Self::Region | Self::Provider => "Cluster",
         }
     }
 
     fn columns(self) -> Value {
         let column = |name: &str, path: &str, kind: &str| json!({"name": name, "jsonPath": path, "type": kind});
         let mut columns = match self {
-            Self::EgressPolicy => vec![
+            Self::EgressPolicy | Self::NamespacedEgressPolicy => vec![
                 column("Mode", ".spec.mode", "string"),
                 column("Default", ".spec.default", "string"),
                 column("Canary", ".canary.share", "string"),
@@ -121,7 +157,7 @@ pub fn definition(kind: ResourceKind) -> Result<Value, Unsupported> {
                 "plural": kind.plural(),
                 "singular": kind.singular(),
             },
-            "scope": "Cluster",
+            "scope": kind.scope(),
             "versions": [{
                 "name": version(),
                 "served": true,
@@ -140,10 +176,7 @@ pub fn definition(kind: ResourceKind) -> Result<Value, Unsupported> {
 /// As [`definition`].
 pub fn schema(kind: ResourceKind) -> Result<Value, Unsupported> {
     let definitions = Definitions::of(SCHEMA)?;
-    let spec = with_defaults(
-        definitions.structural(kind.definition())?,
-        definitions.plain(kind.definition()),
-    );
+    let spec = with_defaults(&definitions, kind)?;
     let name = definitions.structural("name")?;
     let mut properties = Map::new();
     let mut add = |field: &str, schema: Value| properties.insert(field.to_owned(), schema);
@@ -157,13 +190,12 @@ pub fn schema(kind: ResourceKind) -> Result<Value, Unsupported> {
         }),
     );
     add("status", status());
-    let description = definitions.plain(kind.name())["description"].clone();
-    let required = match kind {
-        ResourceKind::EgressPolicy => {
-            add("canary", canary(&spec));
-            json!({"anyOf": [{"required": ["spec"]}, {"required": ["canary"]}]})
-        }
-        ResourceKind::Region | ResourceKind::Provider => json!({"required": ["spec"]}),
+    let description = definitions.plain(kind.name())?["description"].clone();
+    let required = if kind.is_policy() {
+        add("canary", canary(&spec));
+        json!({"anyOf": [{"required": ["spec"]}, {"required": ["canary"]}]})
+    } else {
+        json!({"required": ["spec"]})
     };
     add("spec", spec);
     let mut whole = json!({
@@ -177,19 +209,20 @@ pub fn schema(kind: ResourceKind) -> Result<Value, Unsupported> {
     Ok(whole)
 }
 
-/// Defaults of the fields of `spec` itself, so that `kubectl get` shows what holds. Those further
+/// `spec` with the defaults of its own fields, so that `kubectl get` shows what holds. Those further
 /// down are left to the reader: for it, a field that stands there was meant.
-fn with_defaults(mut spec: Value, plain: &Value) -> Value {
+fn with_defaults(definitions: &Definitions, kind: ResourceKind) -> Result<Value, Unsupported> {
+    let mut spec = definitions.structural(kind.definition())?;
     let Value::Object(fields) = &mut spec["properties"] else {
-        return spec;
+        return Ok(spec);
     };
     for (name, field) in fields {
-        let default = &plain["properties"][name]["default"];
-        if let (Value::Object(field), false) = (field, default.is_null()) {
+        let plain = definitions.plain(&format!("{}/properties/{name}", kind.definition()))?;
+        if let (Value::Object(field), Some(default)) = (field, plain.get("default")) {
             field.insert("default".to_owned(), default.clone());
         }
     }
-    spec
+    Ok(spec)
 }
 
 /// A `spec` that a share of the nodes tries.

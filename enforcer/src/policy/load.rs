@@ -14,6 +14,7 @@ use super::{
     check::{self, Document, Kind},
     data_flow::DataFlow,
     diagnostic::{Code, Diagnostic, Diagnostics},
+    document_name::DocumentName,
     model::Policy,
     place::Sources,
     provider::Providers,
@@ -195,7 +196,7 @@ fn read(
         let Some(region) = check::region(document, false, diagnostics) else {
             continue;
         };
-        match regions.get(document.name) {
+        match regions.get(document.name.as_str()) {
             // The data files of the program, checked as files.
             Some(known) if known.says_the_same(&region) => {}
             Some(_) => {
@@ -231,7 +232,7 @@ fn read(
             let (source, span) = (document.source, document.name_span);
             let message = format!("there is no provider `{}` to agree with", document.name);
             let error = Diagnostic::at(Code::UnknownProvider, source, span, message);
-            let help = match closest(document.name, providers.names()) {
+            let help = match closest(document.name.as_str(), providers.names()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => "add its `endpoints`".to_owned(),
             };
@@ -240,7 +241,7 @@ fn read(
     }
     let mut names = Names::default();
     let mut policies = Vec::new();
-    for document in of_kind(Kind::EgressPolicy) {
+    for document in documents.iter().filter(|document| document.is_policy()) {
         names.claim(document, "policies", diagnostics);
         policies.extend(check::egress_policy(
             document,
@@ -283,7 +284,7 @@ fn is_flow(document: &Document<'_>, diagnostics: &mut Diagnostics) -> bool {
 
 /// Names of one kind of document, with where they were first used.
 #[derive(Default)]
-struct Names<'n>(HashMap<&'n str, (&'n Arc<Source>, Span)>);
+struct Names<'n>(HashMap<DocumentName, (&'n Arc<Source>, Span)>);
 
 impl<'n> Names<'n> {
     /// Whether the name was free; reports it otherwise.
@@ -294,7 +295,7 @@ impl<'n> Names<'n> {
         diagnostics: &mut Diagnostics,
     ) -> bool {
         let (source, span) = (document.source, document.name_span);
-        if let Some(&(first_source, first)) = self.0.get(document.name) {
+        if let Some(&(first_source, first)) = self.0.get(&document.name) {
             let message = format!("two {kind} are named `{}`", document.name);
             diagnostics
                 .push(Diagnostic::at(Code::DuplicateName, source, span, message))
@@ -302,7 +303,7 @@ impl<'n> Names<'n> {
                 .also(first_source, first, "first one here");
             return false;
         }
-        self.0.insert(document.name, (source, span));
+        self.0.insert(document.name.clone(), (source, span));
         true
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::geo::{Asn, CountrySet, SpecialRange};
 
-/// Name of a policy, unique among the loaded ones. RFC 1123 label.
+/// Name of a policy, unique among the loaded ones: that of its document, `NAME` or `NAMESPACE/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyName(pub Arc<str>);
 
@@ -38,10 +38,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// An `EgressPolicy`.
+/// An `EgressPolicy` or a `NamespacedEgressPolicy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// `metadata.name`.
+    /// `metadata.name`, after `metadata.namespace` where it has one.
     pub name: PolicyName,
     /// Where `metadata.name` stands.
     pub at: Position,

@@ -78,6 +78,17 @@ impl Reader<'_> {
         value
     }
 
+    /// Reports a field, if it is given, that other documents have at this place, and what to do instead.
+    pub(super) fn refuse(&mut self, fields: &mut Fields<'_>, name: &'static str, help: &str) {
+        let Some(at) = fields.rest.iter().position(|entry| entry.key == name) else {
+            return;
+        };
+        let entry = fields.rest.remove(at);
+        let message = format!("{} of this kind of document has no `{name}`", fields.what);
+        self.report(Code::UnknownField, entry.key_span, message)
+            .help(help);
+    }
+
     /// Reports every field that was not asked for.
     pub(super) fn finish(&mut self, fields: Fields<'_>) {
         for entry in &fields.rest {

@@ -20,6 +20,7 @@ const BEYOND_THE_CLUSTER: &[(Code, &str)] = &[
     (Code::UnknownRegion, "needs the other documents"),
     (Code::UnknownProvider, "needs the other documents"),
     (Code::NoResolvers, "needs another field of the policy"),
+    (Code::OtherNamespace, "needs another field of the policy"),
     (Code::UnknownField, "the server refuses these by itself"),
 ];
 
@@ -41,6 +42,42 @@ fn the_definitions_are_those_of_the_schema() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/crds");
         golden::check_at(&path.join(name), &crd::yaml(&definition));
     }
+}
+
+#[test]
+fn the_policy_of_a_namespace_is_that_of_a_cluster_without_what_it_may_not_say() {
+    let kinds = [
+        ResourceKind::EgressPolicy,
+        ResourceKind::NamespacedEgressPolicy,
+    ];
+    let [cluster, namespaced] =
+        kinds.map(|kind| crd::definition(kind).expect("every keyword has a counterpart"));
+    assert_eq!(cluster["spec"]["scope"], "Cluster");
+    assert_eq!(namespaced["spec"]["scope"], "Namespaced");
+    let version = "/spec/versions/0";
+    let at = |definition: &Value, path: &str| {
+        let found = definition.pointer(&format!("{version}{path}"));
+        found.unwrap_or_else(|| panic!("no {path}")).clone()
+    };
+    let columns = "/additionalPrinterColumns";
+    assert_eq!(at(&cluster, columns), at(&namespaced, columns));
+    let fields = "/schema/openAPIV3Schema/properties/spec/properties";
+    let (mut whole, mut part) = (at(&cluster, fields), at(&namespaced, fields));
+    let selected = part["selector"]["items"]["properties"]
+        .as_object()
+        .expect("fields")
+        .keys();
+    assert_eq!(selected.collect::<Vec<_>>(), ["pods"]);
+    for (fields, own) in [
+        (&mut whole, ["selector", "tag"]),
+        (&mut part, ["selector"; 2]),
+    ] {
+        let fields = fields.as_object_mut().expect("fields");
+        for name in own {
+            fields.remove(name);
+        }
+    }
+    assert_eq!(whole, part);
 }
 
 /// The rules of "Specifying a structural schema" that an API server refuses a definition for.
@@ -165,7 +202,8 @@ fn what_the_reader_rejects_the_cluster_does_too() {
             refused += 1;
         }
     }
-    // What is applied has the one version that there is, whatever the file says.
-    assert_eq!(passed, ["document-api-version"]);
+    // What is applied has the one version that there is, whatever the file says, and a namespace is
+    // part of the path in the API.
+    assert_eq!(passed, ["document-api-version", "namespaced-metadata"]);
     assert!(refused > 20, "only {refused} were refused");
 }

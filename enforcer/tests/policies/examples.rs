@@ -50,6 +50,11 @@ fn ai_providers() {
 }
 
 #[test]
+fn one_namespace() {
+    check_example("one-namespace");
+}
+
+#[test]
 fn every_example_has_a_golden() {
     let listed = std::fs::read_dir(examples()).expect("policies/");
     let mut names: Vec<PathBuf> = listed

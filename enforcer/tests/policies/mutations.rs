@@ -20,10 +20,10 @@ const SCALARS: &str = "\
     2026-11-22 2026-11-22T17:30Z 2026-11-22T24:00Z 2026-11-22T17:30 2026-13-01 2026-1-1 20261122 api.example.com api.example.com. API.example.com \
     *.example.com -a.example.com a-.example.com a..b . _dmarc.example.com 10.1 1.2.3.4 \
     https://a.example.com a.example.com:443 büro.example.com name-1 Name -name name- a a_b true \
-    null enforcer.dev/v1 enforcer.dev/v1alpha1 EgressPolicy Provider";
+    null enforcer.dev/v1 enforcer.dev/v1alpha1 EgressPolicy NamespacedEgressPolicy Provider";
 
 /// A document of each kind that has every field.
-fn complete() -> [Value; 6] {
+fn complete() -> [Value; 7] {
     let version = "enforcer.dev/v1alpha1";
     let endpoints = json!([
         {"host": "api.example.com", "addresses": ["192.0.2.1"], "ports": ["443/tcp"]},
@@ -59,6 +59,20 @@ fn complete() -> [Value; 6] {
                 "peers": [{"fqdns": ["api.example.com", "*.example.com"]}, {"providers": ["openai"]}],
             }],
         }}),
+        json!({
+            "apiVersion": version, "kind": "NamespacedEgressPolicy",
+            "metadata": {"name": "x", "namespace": "llm"},
+            "spec": {
+                "description": "why", "selector": [{"pods": {
+                    "namespaces": ["llm"], "matchLabels": {"app": "vllm"},
+                    "matchExpressions": [{"key": "tier", "operator": "In", "values": ["gpu"]}],
+                }}],
+                "mode": "enforce", "dataCategories": ["customer-pii"], "legalBasis": ["GDPR-Art-44"],
+                "default": "deny", "replies": "allow", "requireDpa": true,
+                "dns": {"resolvers": ["cluster-dns"]},
+                "rules": [{"name": "one", "action": "allow", "peers": [{"countries": ["DE"]}]}],
+            },
+        }),
         json!({"apiVersion": version, "kind": "Provider", "metadata": {"name": "x"}, "spec": {
             "description": "why",
             "endpoints": [{

@@ -24,6 +24,7 @@ const BEYOND_A_SCHEMA: &[(Code, &str)] = &[
     (Code::UnknownRegion, "needs the other documents"),
     (Code::UnknownProvider, "needs the other documents"),
     (Code::NoResolvers, "needs another field of the policy"),
+    (Code::OtherNamespace, "needs another field of the policy"),
     (Code::TooMany, "a limit of the program"),
 ];
 

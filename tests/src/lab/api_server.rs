@@ -129,7 +129,8 @@ impl ApiServer {
         }
     }
 
-    /// Puts an object as it is into a collection, such as `/api/v1/pods`.
+    /// Puts an object as it is into a collection, such as `/api/v1/pods`. Here and elsewhere, the name of
+    /// one of a namespace is `NAMESPACE/NAME`.
     pub fn put(&self, collection: &str, name: &str, object: Value) {
         self.shared.store().put(collection, name, object);
         self.shared.ring();
@@ -141,7 +142,7 @@ impl ApiServer {
         self.shared.ring();
     }
 
-    /// Puts a pod of a node.
+    /// Puts a pod of a node, `NAMESPACE/NAME`.
     pub fn put_pod(&self, node: &str, name: &str, uid: &str, labels: &Value) {
         self.put(
             "/api/v1/pods",
@@ -149,10 +150,15 @@ impl ApiServer {
             json!({
                 "apiVersion": "v1",
                 "kind": "Pod",
-                "metadata": {"name": name, "namespace": "llm", "uid": uid, "labels": labels},
+                "metadata": {"uid": uid, "labels": labels},
                 "spec": {"nodeName": node},
             }),
         );
+    }
+
+    /// Defines a kind of document, or takes its definition away: requests for it get 404.
+    pub fn define(&self, collection: &str, is_defined: bool) {
+        self.shared.store().define(collection, is_defined);
     }
 
     /// An object, or null.

@@ -100,9 +100,9 @@ fn a_label_moves_a_pod_to_its_policy() {
         .apply(&policy("pods", &selector, "DE"))
         .expect("applied");
     lab.server
-        .put_pod(NODE, "vllm-0", UID, &json!({"app": "web"}));
+        .put_pod(NODE, "llm/vllm-0", UID, &json!({"app": "web"}));
     lab.server
-        .put_pod("node-b", "vllm-1", "not-here", &json!({"app": "vllm"}));
+        .put_pod("node-b", "llm/vllm-1", "not-here", &json!({"app": "vllm"}));
     let _daemon = lab.start();
     let kubepods = lab.node.root.child("kubepods").expect("a cgroup");
     let pod = kubepods.child(&format!("pod{UID}")).expect("a cgroup");
@@ -113,7 +113,7 @@ fn a_label_moves_a_pod_to_its_policy() {
     assert!(flow.send().expect("an outcome").reply);
 
     lab.server
-        .put_pod(NODE, "vllm-0", UID, &json!({"app": "vllm"}));
+        .put_pod(NODE, "llm/vllm-0", UID, &json!({"app": "vllm"}));
     let refused = lab.server.wait_until(|_| lab.refused(&pod, US));
     refused.expect("the policy selects it now");
     assert!(lab.passes(&pod, DE));
@@ -121,7 +121,7 @@ fn a_label_moves_a_pod_to_its_policy() {
     assert_eq!(outcome.errno_name.as_deref(), Some("EPERM"), "{outcome:?}");
 
     lab.server
-        .put_pod(NODE, "vllm-0", UID, &json!({"app": "web"}));
+        .put_pod(NODE, "llm/vllm-0", UID, &json!({"app": "web"}));
     let released = lab.server.wait_until(|_| lab.passes(&pod, US));
     released.expect("the policy does not select it any more");
     assert!(flow.send().expect("an outcome").reply);

@@ -10,13 +10,19 @@ use serde_json::{Value, json};
 
 pub(crate) const NODE: &str = "node-a";
 pub(crate) const POLICIES: &str = "/apis/enforcer.dev/v1alpha1/egresspolicies";
+pub(crate) const NAMESPACED: &str = "/apis/enforcer.dev/v1alpha1/namespacedegresspolicies";
 pub(crate) const REGIONS: &str = "/apis/enforcer.dev/v1alpha1/regions";
 pub(crate) const PODS: &str = "/api/v1/pods";
 pub(crate) const NODES: &str = "/api/v1/nodes";
 pub(crate) const UID: &str = "6a2b8f8e-1c3d-4e5f-8a9b-0c1d2e3f4a5b";
 
+/// Of a pod of another namespace.
+pub(crate) const OTHER_UID: &str = "0d9b7f61-52a4-4c57-9d3e-7b6a1c2f8e90";
+
 pub(crate) const DE: &str = "tcp4 3.64.0.1:443";
 pub(crate) const US: &str = "tcp4 52.0.0.1:443";
+/// In no country.
+pub(crate) const NOWHERE: &str = "tcp4 198.18.7.1:443";
 
 /// A world, a cluster, and a node of it.
 pub(crate) struct Lab {
@@ -174,9 +180,14 @@ pub(crate) fn policy(name: &str, selector: &Value, country: &str) -> Value {
     })
 }
 
-/// What the node says of a policy.
+/// What the node says of a policy, `NAME` or `NAMESPACE/NAME`.
 pub(crate) fn said(server: &ApiServer, name: &str) -> Value {
-    let object = server.get(POLICIES, name);
+    let collection = if name.contains('/') {
+        NAMESPACED
+    } else {
+        POLICIES
+    };
+    let object = server.get(collection, name);
     let mut nodes = object["status"]["nodes"].as_array().into_iter().flatten();
     nodes
         .find(|it| it["node"] == NODE)

@@ -2,4 +2,5 @@
 
 mod follow;
 mod lab;
+mod namespaces;
 mod push;

@@ -2,7 +2,7 @@
 
 mod wait;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
@@ -13,7 +13,7 @@ use super::rendered;
 use crate::{
     cluster::{Applied, Canary, Cluster, How, NodeStatus, Outcome, Stored},
     policy::{
-        Bundle, Diagnostics,
+        Bundle, Diagnostics, DocumentName,
         crd::{self, Object, ResourceKind},
         load_with,
     },
@@ -63,7 +63,7 @@ Ends what `enforcer policy push --cluster --canary` began.
 
 Exit status: 0 when every document was promoted, 1 otherwise.")]
 pub(super) struct PromoteArgs {
-    /// Policies that some nodes try
+    /// Policies that some nodes try: NAME, or NAMESPACE/NAME
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     /// Take it back instead: all nodes enforce what was in force before
@@ -86,7 +86,7 @@ pub(super) fn push(push: &Push<'_>, args: &ClusterArgs) -> anyhow::Result<ExitCo
     // A policy comes after what it names.
     objects.sort_by_key(|object| object.kind);
     let cluster = Cluster::connect()?;
-    let stored = cluster.documents()?;
+    let stored = cluster.documents(namespaces(&objects).as_ref())?;
     check(&stored, &bundle).map_err(told)?;
     let how = How {
         dry_run: push.dry_run,
@@ -137,7 +137,9 @@ pub(super) fn push(push: &Push<'_>, args: &ClusterArgs) -> anyhow::Result<ExitCo
 pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
     let cluster = Cluster::connect()?;
     for name in &args.names {
-        let (stored, _) = cluster.state(ResourceKind::EgressPolicy, name)?;
+        let name = &DocumentName::from(&**name);
+        let kind = ResourceKind::of_policy(name);
+        let (stored, _) = cluster.state(kind, name)?;
         if !args.abort {
             if let Some((node, why)) = stored.taken_back.first_key_value() {
                 bail!("{node} took {name} back: {why}; `--abort` clears it away");
@@ -146,7 +148,7 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
                 .canary
                 .with_context(|| format!("no node tries another {name}"))?;
             let object = Object {
-                kind: ResourceKind::EgressPolicy,
+                kind,
                 name: name.clone(),
                 spec: canary.spec,
             };
@@ -157,13 +159,18 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
             cluster.apply(&object, how)?;
             println!("promoted   {}", line(&cluster.unstage(name)?));
         } else if stored.spec.is_none() {
-            cluster.delete(ResourceKind::EgressPolicy, name)?;
-            println!("removed    EgressPolicy/{name}: there was none before");
+            cluster.delete(kind, name)?;
+            println!("removed    {}/{name}: there was none before", kind.name());
         } else {
             println!("taken back {}", line(&cluster.unstage(name)?));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The namespaces whose policies are all that is pushed, if so: then nothing else can be hurt.
+fn namespaces(objects: &[Object]) -> Option<BTreeSet<&str>> {
+    objects.iter().map(|it| it.name.namespace()).collect()
 }
 
 /// The files together with what the cluster stores besides: its nodes read no others.
@@ -189,7 +196,7 @@ fn check(stored: &[Stored], bundle: &Bundle) -> Result<(), Diagnostics> {
 
 fn canary(cluster: &Cluster, object: &Object, args: &ClusterArgs) -> anyhow::Result<Canary> {
     ensure!(
-        object.kind == ResourceKind::EgressPolicy,
+        object.kind.is_policy(),
         "{}/{}: only policies can be tried by some nodes; push it for all first",
         object.kind.name(),
         object.name
@@ -227,7 +234,7 @@ fn answers(applied: &[Applied], answered: &Awaited) -> serde_json::Value {
         let nodes: Vec<&NodeStatus> = answered.of(stored).collect();
         json!({
             "kind": stored.kind.name(),
-            "name": stored.name,
+            "name": stored.name.as_str(),
             "generation": stored.generation,
             "changed": *outcome != Outcome::Unchanged,
             "nodes": nodes,

@@ -67,7 +67,7 @@ pub(super) struct ListArgs {
 /// `enforcer policy show`.
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// The policy
+    /// The policy: NAME, or NAMESPACE/NAME
     #[arg(value_name = "NAME")]
     name: String,
     /// Print one JSON object
@@ -161,7 +161,7 @@ pub(super) fn list(args: &ListArgs, instance: &str) -> anyhow::Result<ExitCode> 
 }
 
 pub(super) fn show(args: &ShowArgs, instance: &str) -> anyhow::Result<ExitCode> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '/';
     ensure!(
         args.name.chars().all(plain),
         "`{}` is no name of a policy",

@@ -45,7 +45,7 @@ type Daemon = State<mpsc::Sender<Request>>;
 pub(super) fn routes() -> Router<mpsc::Sender<Request>> {
     Router::new()
         .route("/v1/policies", get(list).post(push))
-        .route("/v1/policies/{name}", get(show))
+        .route("/v1/policies/{*name}", get(show))
         .route("/v1/revisions", get(history))
         .route("/v1/rollback", post(rollback))
         .route("/v1/isolate", post(isolate))

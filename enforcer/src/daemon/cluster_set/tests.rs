@@ -116,3 +116,53 @@ fn they_are_there_after_a_restart() {
     let error = ClusterSet::open(state.path()).expect_err("damaged");
     assert!(error.to_string().contains("is damaged"), "{error:#}");
 }
+
+fn of_namespace(namespace: &str, country: &str) -> ClusterDocument {
+    ClusterDocument {
+        file: BundleFile {
+            path: format!("namespacedegresspolicies/{namespace}/a"),
+            text: format!(
+                "apiVersion: enforcer.dev/v1alpha1\nkind: NamespacedEgressPolicy\n\
+                 metadata: {{name: a, namespace: {namespace}}}\nspec:\n  selector: [{{pods: {{}}}}]\n  \
+                 rules:\n  - {{name: one, action: allow, peers: [{{countries: [{country}]}}]}}\n"
+            ),
+        },
+        generation: 1,
+        canary: None,
+    }
+}
+
+#[test]
+fn policies_of_one_name_in_several_namespaces_stand_beside_each_other() {
+    let wanted = [
+        policy("a", "eu"),
+        of_namespace("llm", "DE"),
+        of_namespace("web", "XX"),
+    ];
+    let settled = settle(&set(&[]), &wanted).expect("they load");
+    assert_eq!(settled.documents, wanted[..2]);
+    let names: Vec<String> = settled
+        .loaded
+        .policies
+        .iter()
+        .map(|it| it.name.to_string())
+        .collect();
+    assert_eq!(names, ["a", "llm/a"]);
+    let refused: Vec<&str> = settled.refused.keys().map(String::as_str).collect();
+    assert_eq!(refused, ["namespacedegresspolicies/web/a"]);
+}
+
+#[test]
+fn what_namespaces_say_can_be_left_as_it_is() {
+    let before = [policy("a", "eu"), of_namespace("llm", "DE")];
+    let wanted = [
+        policy("a", "eea"),
+        of_namespace("llm", "FR"),
+        of_namespace("web", "DE"),
+    ];
+    let mut set = set(&before);
+    let without = set.without_news_of_namespaces(&wanted);
+    assert_eq!(without, [policy("a", "eea"), of_namespace("llm", "DE")]);
+    assert!(set.leave_namespaces_out() && !set.leave_namespaces_out());
+    assert_eq!(set.documents(), [policy("a", "eu")]);
+}

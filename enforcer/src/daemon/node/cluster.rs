@@ -10,28 +10,25 @@ use crate::{
         trial::{Trial, Tried},
     },
     events::DaemonEvent,
-    policy::{self, Color, PolicyName},
+    policy::{self, Color, PolicyName, crd},
 };
 
 impl Node {
     /// Puts what the cluster stores into force, as far as it loads with the policies of this host.
     /// [`ClusterSet::refused`] then says what is not.
     pub fn follow(&mut self, wanted: &[ClusterDocument], reporter: &mut Reporter) {
-        let paths = &self.settings.policies;
-        let settled = self
-            .cluster
-            .settle(wanted, self.revisions.bundle(), |bundle| {
-                policy::load_with(paths, bundle)
-            });
-        let refused = match settled {
-            Ok(mut settled) => {
-                let refused = std::mem::take(&mut settled.refused);
-                match self.advance(settled, reporter) {
-                    Ok(()) => refused,
-                    Err(error) => self.all_that_differ(wanted, &format!("{error:#}")),
-                }
+        let refused = match self.advance_to(wanted, reporter) {
+            Ok(refused) => refused,
+            Err(why) => {
+                // What namespaces say may be more than an image holds. Then it stays as it was, and does
+                // not keep out what the cluster says.
+                let without = self.cluster.without_news_of_namespaces(wanted);
+                let again = (without != wanted).then(|| self.advance_to(&without, reporter));
+                let refused = again.and_then(Result::ok).unwrap_or_default();
+                let mut all = self.all_that_differ(wanted, &why);
+                all.extend(refused);
+                all
             }
-            Err(findings) => self.all_that_differ(wanted, &findings.render(Color::Never)),
         };
         let diagnostics: Vec<String> = refused.values().cloned().collect();
         if self.cluster.refuse(refused) {
@@ -40,6 +37,25 @@ impl Node {
                 diagnostics,
             });
         }
+    }
+
+    /// Puts these into force, as far as they load: what does not, and why. Or why nothing has changed.
+    fn advance_to(
+        &mut self,
+        wanted: &[ClusterDocument],
+        reporter: &mut Reporter,
+    ) -> Result<BTreeMap<String, String>, String> {
+        let paths = &self.settings.policies;
+        let settled = self
+            .cluster
+            .settle(wanted, self.revisions.bundle(), |bundle| {
+                policy::load_with(paths, bundle)
+            });
+        let mut settled = settled.map_err(|findings| findings.render(Color::Never))?;
+        let refused = std::mem::take(&mut settled.refused);
+        self.advance(settled, reporter)
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(refused)
     }
 
     fn advance(&mut self, settled: Settled, reporter: &mut Reporter) -> anyhow::Result<()> {
@@ -100,8 +116,8 @@ impl Node {
         let image = self.compile(plain, self.geo()?, &self.classes)?.image;
         let tried = self.cluster.documents().iter().filter_map(|document| {
             let limit = document.canary.as_ref()?.limit;
-            let (_, name) = document.file.path.split_once('/')?;
-            Some(Tried::new(&document.file.path, name, limit))
+            let (_, name) = crd::at_path(&document.file.path)?;
+            Some(Tried::new(&document.file.path, name.as_str(), limit))
         });
         let tried = tried.collect();
         Ok(Trial::new(

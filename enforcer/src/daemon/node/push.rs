@@ -17,9 +17,6 @@ use crate::{
     },
 };
 
-/// The kind of document that `show` is asked for.
-const POLICY: &str = "EgressPolicy";
-
 /// Files that are to be in force, and how.
 struct Wish {
     bundle: Bundle,
@@ -180,7 +177,7 @@ impl Node {
             source: policy.at.to_string(),
             revision: self
                 .revision()
-                .filter(|_| pushed.contains_key(&id(&policy.name.0))),
+                .filter(|_| pushed.contains_key(&DocumentId::of_policy((&*policy.name.0).into()))),
         };
         self.policies().iter().map(entry).collect()
     }
@@ -190,12 +187,13 @@ impl Node {
     /// # Errors
     /// There is no such policy, or its file is not what it was when it was loaded.
     pub fn show(&self, name: &str) -> anyhow::Result<PolicyText> {
+        let id = DocumentId::of_policy(name.into());
         let named = |policy: &&Policy| *policy.name.0 == *name;
         let policy = self.policies().iter().find(named).with_context(|| {
             format!("no policy `{name}` is in force: `enforcer policy list` names those that are")
         })?;
         let mut documents = self.cluster.beside(self.revisions.bundle()).documents();
-        let document = match documents.remove(&id(name)) {
+        let document = match documents.remove(&id) {
             Some(document) => document,
             None => {
                 let path = &policy.at.file;
@@ -205,7 +203,7 @@ impl Node {
                 let file = Bundle {
                     files: vec![BundleFile { path, text }],
                 };
-                file.documents().remove(&id(name)).with_context(|| {
+                file.documents().remove(&id).with_context(|| {
                     format!(
                         "{} has changed: it has no policy `{name}`",
                         policy.at.file.display()
@@ -223,13 +221,6 @@ impl Node {
     }
 }
 
-fn id(name: &str) -> DocumentId {
-    DocumentId {
-        kind: POLICY.to_owned(),
-        name: name.to_owned(),
-    }
-}
-
 fn changes(before: &Bundle, after: &Bundle) -> Vec<DocumentChange> {
     let (before, after) = (before.documents(), after.documents());
     let change = |id: &DocumentId| match (before.get(id), after.get(id)) {
@@ -243,7 +234,7 @@ fn changes(before: &Bundle, after: &Bundle) -> Vec<DocumentChange> {
     ids.dedup();
     let told = ids.into_iter().map(|id| DocumentChange {
         kind: id.kind.clone(),
-        name: id.name.clone(),
+        name: id.name.to_string(),
         change: change(id),
     });
     told.collect()

@@ -14,7 +14,7 @@ impl Daemon {
         };
         let seen = source.seen().clone();
         self.tell_outages(before, &seen);
-        if seen.documents() != before.documents() {
+        if seen.has_other_documents(before) {
             self.follow();
         }
         if let Some(pods) = seen.pods.as_ref().filter(|_| before.pods != seen.pods)
@@ -26,7 +26,8 @@ impl Daemon {
 
     /// Brings the documents of the cluster into force, beside the others as they are now.
     pub(super) fn follow(&mut self) {
-        let wanted = self.cluster.as_ref().and_then(|it| it.documents());
+        let held = self.node.cluster().documents();
+        let wanted = self.cluster.as_ref().and_then(|it| it.documents(held));
         let Some(wanted) = wanted else {
             return;
         };

@@ -55,7 +55,7 @@ pub(in crate::policy) fn data_flow(
             .collect()
     });
     Some(DataFlow {
-        name: document.name.into(),
+        name: document.name.as_str().into(),
         at: reader.place(document.name_span),
         description,
         owner,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::policy::{
+    DocumentName,
     diagnostic::{Code, Diagnostics},
     read::{Reader, closest},
     source::{Node, Source, Span},
@@ -15,13 +16,25 @@ pub const API_VERSION: &str = "enforcer.dev/v1alpha1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::policy) enum Kind {
     EgressPolicy,
+    NamespacedEgressPolicy,
     Region,
     Provider,
     DataFlow,
 }
 
-const KINDS: [(&str, Kind); 4] = [
+impl Kind {
+    /// Whether its documents belong to a namespace each.
+    fn is_namespaced(self) -> bool {
+        match self {
+            Self::NamespacedEgressPolicy => true,
+            Self::EgressPolicy | Self::Region | Self::Provider | Self::DataFlow => false,
+        }
+    }
+}
+
+const KINDS: [(&str, Kind); 5] = [
     ("EgressPolicy", Kind::EgressPolicy),
+    ("NamespacedEgressPolicy", Kind::NamespacedEgressPolicy),
     ("Region", Kind::Region),
     ("Provider", Kind::Provider),
     ("DataFlow", Kind::DataFlow),
@@ -31,12 +44,19 @@ const KINDS: [(&str, Kind); 4] = [
 pub(in crate::policy) struct Document<'n> {
     pub(in crate::policy) source: &'n Arc<Source>,
     pub(in crate::policy) kind: Kind,
-    pub(in crate::policy) name: &'n str,
+    pub(in crate::policy) name: DocumentName,
     pub(in crate::policy) name_span: Span,
     pub(in crate::policy) spec: &'n Node,
 }
 
-/// Reads the head of a document. `None` when the kind, the name or the spec is missing.
+impl Document<'_> {
+    /// Whether it says where workloads may connect to.
+    pub(in crate::policy) fn is_policy(&self) -> bool {
+        matches!(self.kind, Kind::EgressPolicy | Kind::NamespacedEgressPolicy)
+    }
+}
+
+/// Reads the head of a document. `None` when the kind, a part of the name or the spec is missing.
 pub(in crate::policy) fn document<'n>(
     source: &'n Arc<Source>,
     node: &'n Node,
@@ -58,19 +78,42 @@ pub(in crate::policy) fn document<'n>(
     if kind.is_some() {
         reader.finish(fields);
     }
-    let metadata = metadata?;
-    let mut fields = reader.fields(metadata, "`metadata`")?;
-    let name_node = reader.require(&mut fields, "name");
-    reader.finish(fields);
-    let name_node = name_node?;
-    let name = reader.name(name_node, "`name`");
+    let (name, name_span) = name(&mut reader, metadata?, kind)?;
     Some(Document {
         source,
         kind: kind?,
-        name: name?,
-        name_span: name_node.span,
+        name,
+        name_span,
         spec: spec?,
     })
+}
+
+/// What a document is called, and where `metadata.name` stands.
+fn name(
+    reader: &mut Reader<'_>,
+    metadata: &Node,
+    kind: Option<Kind>,
+) -> Option<(DocumentName, Span)> {
+    let mut fields = reader.fields(metadata, "`metadata`")?;
+    let name_node = reader.require(&mut fields, "name");
+    let is_namespaced = kind.is_some_and(Kind::is_namespaced);
+    let namespace_node = match kind {
+        Some(_) if is_namespaced => reader.require(&mut fields, "namespace"),
+        Some(_) => {
+            let help = "remove it; the policy of one namespace is a `NamespacedEgressPolicy`";
+            reader.refuse(&mut fields, "namespace", help);
+            None
+        }
+        None => fields.take("namespace"),
+    };
+    reader.finish(fields);
+    let namespace = namespace_node.and_then(|node| reader.name(node, "`namespace`"));
+    let name_node = name_node?;
+    let name = reader.name(name_node, "`name`")?;
+    if is_namespaced && namespace.is_none() {
+        return None;
+    }
+    Some((DocumentName::new(namespace, name), name_node.span))
 }
 
 fn kind(reader: &mut Reader<'_>, node: &Node) -> Option<Kind> {

@@ -17,6 +17,9 @@ const REPLIES: [(&str, Replies); 2] = [("allow", Replies::Allow), ("judge", Repl
 
 const REQUIRE_DPA: [(&str, bool); 2] = [("true", true), ("false", false)];
 
+/// The host routes and filters by marks: a namespace that could choose them would choose its way out.
+const NO_TAG: &str = "remove it: what sockets carry is for an `EgressPolicy` to say";
+
 /// What peers can name, and what the policy around them says of that.
 pub(super) struct Catalogue<'a> {
     pub(super) regions: &'a Regions,
@@ -26,7 +29,8 @@ pub(super) struct Catalogue<'a> {
     pub(super) require_dpa: bool,
 }
 
-/// Reads the `spec` of an `EgressPolicy`. What it returns is only right if it reported no error.
+/// Reads the `spec` of a policy of the cluster or of a namespace. What it returns is only right if it
+/// reported no error.
 pub(in crate::policy) fn egress_policy(
     document: &Document<'_>,
     regions: &Regions,
@@ -51,7 +55,14 @@ pub(in crate::policy) fn egress_policy(
     let rules = fields.take("rules");
     let dns = fields.take("dns");
     let require_dpa = fields.take("requireDpa");
-    let tag = fields.take("tag");
+    let namespace = document.name.namespace();
+    let tag = match namespace {
+        None => fields.take("tag"),
+        Some(_) => {
+            reader.refuse(&mut fields, "tag", NO_TAG);
+            None
+        }
+    };
     reader.finish(fields);
     let require_dpa = require_dpa
         .and_then(|node| reader.choice(node, "`requireDpa`", &REQUIRE_DPA))
@@ -67,12 +78,14 @@ pub(in crate::policy) fn egress_policy(
     let default_at = default.unwrap_or(document.spec).span.start;
     let rules = rules.map_or_else(Vec::new, |node| rule::rules(&mut reader, node, &catalogue));
     let mut policy = Policy {
-        name: PolicyName(document.name.into()),
+        name: PolicyName(document.name.as_str().into()),
         at: source.position(document.name_span.start),
         description: description
             .and_then(|node| reader.text(node, "`description`"))
             .map_or_else(String::new, |text| text.trim_end().to_owned()),
-        selectors: selector.map_or_else(Vec::new, |node| selector::selectors(&mut reader, node)),
+        selectors: selector.map_or_else(Vec::new, |node| {
+            selector::selectors(&mut reader, node, namespace)
+        }),
         mode: mode
             .and_then(|node| reader.choice(node, "`mode`", &MODES))
             .unwrap_or_default(),

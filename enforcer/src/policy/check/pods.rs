@@ -6,6 +6,7 @@ use crate::policy::{
 };
 
 const WHAT: &str = "`pods`";
+const NAMESPACES: &str = "`namespaces`";
 
 #[derive(Clone, Copy)]
 enum Operator {
@@ -24,11 +25,6 @@ const OPERATORS: [(&str, Operator); 4] = [
 
 /// Reads `pods`. `None` when it says nothing that could be meant.
 pub(super) fn pods(reader: &mut Reader<'_>, node: &Node) -> Option<PodSelector> {
-    let mut fields = reader.fields(node, WHAT)?;
-    let namespaces = fields.take("namespaces");
-    let labels = fields.take("matchLabels");
-    let expressions = fields.take("matchExpressions");
-    reader.finish(fields);
     if matches!(&node.value, Value::Mapping(entries) if entries.is_empty()) {
         let message = format!("{WHAT} says nothing");
         reader
@@ -36,19 +32,58 @@ pub(super) fn pods(reader: &mut Reader<'_>, node: &Node) -> Option<PodSelector> 
             .help("write `namespaces: [...]`, `matchLabels` or `matchExpressions`");
         return None;
     }
-    let mut selector = PodSelector::default();
-    if let Some(node) = namespaces {
-        selector.namespaces = texts(reader, node, "`namespaces`");
+    let (namespaces, labels) = fields(reader, node)?;
+    Some(PodSelector {
+        namespaces: namespaces.map_or_else(Vec::new, |node| texts(reader, node, NAMESPACES)),
+        labels,
+    })
+}
+
+/// Reads `pods` where they are those of one namespace, whether it is named or not.
+pub(super) fn pods_within(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    namespace: &str,
+) -> Option<PodSelector> {
+    let (namespaces, labels) = fields(reader, node)?;
+    let named = namespaces.map_or(&[][..], |node| reader.list(node, NAMESPACES));
+    for item in named {
+        let Some(named) = reader.text(item, NAMESPACES) else {
+            continue;
+        };
+        if named != namespace {
+            let message = format!("a policy of the namespace `{namespace}` selects its pods alone");
+            reader
+                .report(Code::OtherNamespace, item.span, message)
+                .help(format!("write `{namespace}`, or leave `namespaces` out"));
+        }
     }
+    Some(PodSelector {
+        namespaces: vec![namespace.to_owned()],
+        labels,
+    })
+}
+
+/// `namespaces`, and what the other fields say of labels.
+fn fields<'n>(
+    reader: &mut Reader<'_>,
+    node: &'n Node,
+) -> Option<(Option<&'n Node>, Vec<LabelCondition>)> {
+    let mut fields = reader.fields(node, WHAT)?;
+    let namespaces = fields.take("namespaces");
+    let labels = fields.take("matchLabels");
+    let expressions = fields.take("matchExpressions");
+    reader.finish(fields);
+    let mut conditions = Vec::new();
     if let Some(node) = labels {
-        match_labels(reader, node, &mut selector.labels);
+        match_labels(reader, node, &mut conditions);
     }
     if let Some(node) = expressions {
         for item in reader.list(node, "`matchExpressions`") {
-            selector.labels.extend(expression(reader, item));
+            conditions.extend(expression(reader, item));
         }
     }
-    Some(selector)
+    Some((namespaces, conditions))
 }
 
 fn match_labels(reader: &mut Reader<'_>, node: &Node, conditions: &mut Vec<LabelCondition>) {

@@ -45,7 +45,7 @@ pub(in crate::policy) fn provider(
             .help("name the endpoints of the provider, or the agreement with a built-in one");
     }
     let mut provider = Provider {
-        name: document.name.into(),
+        name: document.name.as_str().into(),
         at: source.position(document.name_span.start),
         description: description
             .and_then(|node| reader.text(node, "`description`"))

@@ -24,7 +24,7 @@ pub(in crate::policy) fn region(
     let members = reader.require(&mut fields, "members");
     reader.finish(fields);
     let mut region = Region {
-        name: document.name.into(),
+        name: document.name.as_str().into(),
         at: source.position(document.name_span.start),
         description: description
             .and_then(|node| reader.text(node, "`description`"))

@@ -7,13 +7,38 @@ use crate::policy::{
 
 const WHAT: &str = "an element of `selector`";
 
-/// Reads `selector`: a list whose elements each have one field.
-pub(super) fn selectors(reader: &mut Reader<'_>, node: &Node) -> Vec<Selector> {
+/// Reads `selector`: a list whose elements each have one field. In a namespace, they select its pods.
+pub(super) fn selectors(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    namespace: Option<&str>,
+) -> Vec<Selector> {
     let mut selectors = Vec::new();
     for item in reader.list(node, "`selector`") {
-        selector(reader, item, &mut selectors);
+        match namespace {
+            None => selector(reader, item, &mut selectors),
+            Some(namespace) => selectors.extend(selector_within(reader, item, namespace)),
+        }
     }
     selectors
+}
+
+/// Reads an element that selects pods of one namespace.
+fn selector_within(reader: &mut Reader<'_>, node: &Node, namespace: &str) -> Option<Selector> {
+    const HELP: &str = "select pods of the namespace, or write an `EgressPolicy`";
+    let mut fields = reader.fields(node, WHAT)?;
+    for of_hosts in ["exec", "cgroups", "systemdUnits"] {
+        reader.refuse(&mut fields, of_hosts, HELP);
+    }
+    let pods = fields.take("pods");
+    reader.finish(fields);
+    if matches!(&node.value, Value::Mapping(entries) if entries.is_empty()) {
+        let message = format!("{WHAT} says nothing");
+        reader
+            .report(Code::MissingField, node.span, message)
+            .help("write `pods: {...}`; `pods: {}` selects every pod of the namespace");
+    }
+    super::pods::pods_within(reader, pods?, namespace).map(Selector::Pods)
 }
 
 fn selector(reader: &mut Reader<'_>, node: &Node, selectors: &mut Vec<Selector>) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{API_VERSION, ResourceKind, schema};
 use crate::policy::{
-    Bundle, BundleFile, Diagnostics, DocumentId,
+    Bundle, BundleFile, Diagnostics, DocumentId, DocumentName,
     source::{self, Node, Value as Content},
 };
 
@@ -13,29 +13,52 @@ use crate::policy::{
 pub struct Object {
     /// What it is.
     pub kind: ResourceKind,
-    /// `metadata.name`.
-    pub name: String,
+    /// What it is called.
+    pub name: DocumentName,
     /// `spec`.
     pub spec: Value,
+}
+
+/// What an object begins with: version, kind and name.
+#[must_use]
+pub fn head(kind: ResourceKind, name: &DocumentName) -> Value {
+    let mut metadata = json!({"name": name.name()});
+    if let Some(namespace) = name.namespace() {
+        metadata["namespace"] = namespace.into();
+    }
+    json!({"apiVersion": API_VERSION, "kind": kind.name(), "metadata": metadata})
+}
+
+/// Where a document stands in the cluster, for findings and provenance: `egresspolicies/NAME`,
+/// `namespacedegresspolicies/NAMESPACE/NAME`.
+#[must_use]
+pub fn path(kind: ResourceKind, name: &DocumentName) -> String {
+    format!("{}/{name}", kind.plural())
+}
+
+/// What stands there, as [`path`] has it.
+#[must_use]
+pub fn at_path(path: &str) -> Option<(ResourceKind, DocumentName)> {
+    let (plural, name) = path.split_once('/')?;
+    let mut kinds = ResourceKind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.plural() == plural)?;
+    Some((kind, name.into()))
 }
 
 impl Object {
     /// The object as it is applied.
     #[must_use]
     pub fn manifest(&self) -> Value {
-        json!({
-            "apiVersion": API_VERSION,
-            "kind": self.kind.name(),
-            "metadata": {"name": self.name},
-            "spec": self.spec,
-        })
+        let mut manifest = head(self.kind, &self.name);
+        manifest["spec"] = self.spec.clone();
+        manifest
     }
 
-    /// The document, as a file of a bundle. Its path is that of the API: `egresspolicies/NAME`.
+    /// The document, as a file of a bundle at its [`path`].
     #[must_use]
     pub fn file(&self) -> BundleFile {
         BundleFile {
-            path: format!("{}/{}", self.kind.plural(), self.name),
+            path: path(self.kind, &self.name),
             text: yaml(&self.manifest()),
         }
     }

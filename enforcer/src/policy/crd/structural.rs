@@ -27,7 +27,7 @@ pub enum Unsupported {
 }
 
 /// The definitions of a schema.
-pub(super) struct Definitions(Map<String, Value>);
+pub(super) struct Definitions(Value);
 
 /// Where a schema stands: what the outer ones say must not be repeated inside.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,21 +42,29 @@ impl Definitions {
     pub(super) fn of(schema: &str) -> Result<Self, Unsupported> {
         let mut schema: Value =
             serde_json::from_str(schema).map_err(|_| Unsupported::NotASchema)?;
-        let Value::Object(definitions) = schema["$defs"].take() else {
+        let definitions = schema["$defs"].take();
+        if !definitions.is_object() {
             return Err(Unsupported::NotASchema);
-        };
+        }
         Ok(Self(definitions))
     }
 
-    /// A definition as it is published; null when there is none.
-    pub(super) fn plain(&self, name: &str) -> &Value {
-        self.0.get(name).unwrap_or(&Value::Null)
+    /// A definition as it is published, or a part of one such as `rule/properties/name`.
+    pub(super) fn plain(&self, path: &str) -> Result<Value, Unsupported> {
+        Ok(Value::Object(self.resolved(self.find(path)?)?))
     }
 
     /// A definition as a structural schema.
     pub(super) fn structural(&self, name: &str) -> Result<Value, Unsupported> {
-        let undefined = || Unsupported::Undefined(name.to_owned());
-        self.convert(self.0.get(name).ok_or_else(undefined)?, Within::Structure)
+        let definition = Value::Object(self.find(name)?.clone());
+        self.convert(&definition, Within::Structure)
+    }
+
+    fn find(&self, path: &str) -> Result<&Map<String, Value>, Unsupported> {
+        let found = self.0.pointer(&format!("/{path}"));
+        found
+            .and_then(Value::as_object)
+            .ok_or_else(|| Unsupported::Undefined(path.to_owned()))
     }
 
     fn convert(&self, schema: &Value, within: Within) -> Result<Value, Unsupported> {
@@ -124,13 +132,11 @@ impl Definitions {
         let Some(reference) = schema.get("$ref") else {
             return Ok(schema.clone());
         };
-        let name = reference
+        let path = reference
             .as_str()
             .and_then(|it| it.strip_prefix("#/$defs/"))
             .ok_or_else(|| unsupported("$ref", reference))?;
-        let referred = self.0.get(name).and_then(Value::as_object);
-        let referred = referred.ok_or_else(|| Unsupported::Undefined(name.to_owned()))?;
-        let mut resolved = self.resolved(referred)?;
+        let mut resolved = self.resolved(self.find(path)?)?;
         let beside = schema.iter().filter(|(keyword, _)| *keyword != "$ref");
         resolved.extend(beside.map(|(keyword, value)| (keyword.clone(), value.clone())));
         Ok(resolved)

@@ -113,11 +113,13 @@ pub enum Code {
     FlowLocationDisputed,
     /// A declared flow that passes only because a policy is in audit mode.
     FlowWouldDeny,
+    /// A policy of one namespace names another.
+    OtherNamespace,
 }
 
 impl Code {
     /// Every code with its severity and name.
-    pub const ALL: [(Self, Severity, &'static str); 44] = [
+    pub const ALL: [(Self, Severity, &'static str); 45] = [
         (Self::Unreadable, Severity::Error, "unreadable"),
         (Self::TooLarge, Severity::Error, "too-large"),
         (Self::NotUtf8, Severity::Error, "not-utf8"),
@@ -182,6 +184,7 @@ impl Code {
             "flow-location-disputed",
         ),
         (Self::FlowWouldDeny, Severity::Warning, "flow-would-deny"),
+        (Self::OtherNamespace, Severity::Error, "other-namespace"),
     ];
 
     /// Whether a finding of this kind keeps the policies from being loaded.

@@ -57,6 +57,7 @@ impl Code {
             Self::FlowWouldDeny => {
                 "a declared flow that passes only because a policy is in audit mode"
             }
+            Self::OtherNamespace => "a policy of one namespace names another",
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header::ACCEPT},
     response::{IntoResponse, Response},
 };
+use enforcer::policy::DocumentName;
 use serde_json::{Value, json};
 
 use super::{
@@ -23,6 +24,8 @@ type Parameters = HashMap<String, String>;
 /// What is asked for.
 struct Asked {
     collection: String,
+    namespace: Option<String>,
+    /// With the namespace before it, where there is one.
     name: Option<String>,
     status: bool,
 }
@@ -34,7 +37,13 @@ pub(super) async fn answer(shared: Shared, request: Request) -> Response {
         .unwrap_or_default();
     let bare = wants_metadata(request.headers());
     let method = request.method().clone();
+    let served = shared.store().serves(
+        &asked.collection,
+        asked.namespace.is_some(),
+        asked.name.is_some(),
+    );
     let answered = match (&method, &asked.name) {
+        _ if !served => Err(refusal(404, "NotFound", "page not found")),
         (&Method::GET, None)
             if parameters
                 .get("watch")
@@ -78,23 +87,34 @@ pub(super) async fn answer(shared: Shared, request: Request) -> Response {
     })
 }
 
-/// `/apis/GROUP/VERSION/PLURAL[/NAME[/status]]`, `/api/v1/PLURAL[/NAME]`.
+/// `/apis/GROUP/VERSION[/namespaces/NAMESPACE]/PLURAL[/NAME[/status]]`, `/api/v1/PLURAL[/NAME]`.
 fn asked(path: &str) -> Asked {
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    let mut parts: Vec<&str> = path.split('/').skip(1).collect();
     let head = if parts.first() == Some(&"apis") { 4 } else { 3 };
+    let mut namespace = None;
+    if parts.get(head - 1) == Some(&"namespaces") && parts.len() > head + 1 {
+        namespace = parts.drain(head - 1..=head).nth(1).map(str::to_owned);
+    }
     let (collection, rest) = parts.split_at(head.min(parts.len()));
+    let name = rest.first().map(|name| {
+        let name = DocumentName::new(namespace.as_deref(), name);
+        name.to_string()
+    });
     Asked {
         collection: format!("/{}", collection.join("/")),
-        name: rest.first().map(|&it| it.to_owned()),
+        namespace,
+        name,
         status: rest.get(1) == Some(&"status"),
     }
 }
 
 fn list(shared: &Shared, asked: &Asked, parameters: &Parameters, bare: bool) -> Response {
     let mut store = shared.store();
+    let namespace = asked.namespace.as_deref();
     let items: Vec<Value> = store
         .list(&asked.collection)
         .into_iter()
+        .filter(|object| namespace.is_none_or(|it| object["metadata"]["namespace"] == it))
         .filter(|object| selected(object, parameters))
         .map(|object| shown(object, bare))
         .collect();

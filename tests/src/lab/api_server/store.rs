@@ -1,9 +1,12 @@
 //! What the server stores, and what happened to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use enforcer::policy::crd::{self, ResourceKind};
+use enforcer::policy::{
+    DocumentName,
+    crd::{self, ResourceKind},
+};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -48,6 +51,10 @@ pub(super) struct Store {
     objects: BTreeMap<(String, String), Value>,
     managed: BTreeMap<Part, Managed>,
     schemas: BTreeMap<String, Validator>,
+    /// Whether objects of a collection belong to a namespace each.
+    namespaced: BTreeMap<String, bool>,
+    /// Collections that it answers 404 for.
+    undefined: BTreeSet<String>,
     pub(super) version: u64,
     pub(super) history: Vec<Event>,
     /// Versions before this one are gone.
@@ -67,10 +74,18 @@ impl Store {
             anyhow::Ok((collection(kind.plural()), validator))
         };
         let schemas = ResourceKind::ALL.into_iter().map(schema);
+        let namespaced = |kind: ResourceKind| {
+            let definition = crd::definition(kind)?;
+            let is_namespaced = definition["spec"]["scope"] == "Namespaced";
+            anyhow::Ok((collection(kind.plural()), is_namespaced))
+        };
+        let namespaced = ResourceKind::ALL.into_iter().map(namespaced);
         Ok(Self {
             objects: BTreeMap::new(),
             managed: BTreeMap::new(),
             schemas: schemas.collect::<Result<_, _>>()?,
+            namespaced: namespaced.collect::<Result<_, _>>()?,
+            undefined: BTreeSet::new(),
             version: 1,
             history: Vec::new(),
             oldest: 0,
@@ -79,6 +94,24 @@ impl Store {
             lists: Vec::new(),
             watches: BTreeMap::new(),
         })
+    }
+
+    /// Whether a path that has these parts exists: that of an object has its namespace if it has one.
+    pub(super) fn serves(&self, collection: &str, namespace: bool, name: bool) -> bool {
+        let fits = match self.namespaced.get(collection) {
+            Some(true) => namespace || !name,
+            Some(false) => !namespace,
+            None => true,
+        };
+        fits && !self.undefined.contains(collection)
+    }
+
+    pub(super) fn define(&mut self, collection: &str, is_defined: bool) {
+        if is_defined {
+            self.undefined.remove(collection);
+        } else {
+            self.undefined.insert(collection.to_owned());
+        }
     }
 
     pub(super) fn get(&self, collection: &str, name: &str) -> Option<Value> {
@@ -116,7 +149,7 @@ impl Store {
         self.version += 1;
         let version = self.version;
         object["metadata"]["resourceVersion"] = version.to_string().into();
-        object["metadata"]["name"] = name.into();
+        set_name(&mut object, name);
         if object["metadata"]["uid"].is_null() {
             let uid = before.as_ref().map(|it| it["metadata"]["uid"].clone());
             object["metadata"]["uid"] =
@@ -186,7 +219,9 @@ impl Store {
         manager: &str,
     ) -> Result<Value, Refusal> {
         let kind = manifest["kind"].as_str().and_then(ResourceKind::named);
-        let name = manifest["metadata"]["name"].as_str();
+        let metadata = &manifest["metadata"];
+        let namespace = metadata["namespace"].as_str();
+        let name = metadata["name"].as_str();
         let (Some(kind), Some(name)) = (kind, name) else {
             return Err(refusal(
                 400,
@@ -196,7 +231,7 @@ impl Store {
         };
         self.apply(
             &collection(kind.plural()),
-            name,
+            DocumentName::new(namespace, name).as_str(),
             manifest,
             &Application::of(manager),
         )
@@ -226,7 +261,7 @@ impl Store {
         managed
             .apply(&mut object, manifest, how.status, &how.manager, how.force)
             .map_err(|conflict: Conflict| refusal(409, "Conflict", conflict.to_string()))?;
-        object["metadata"]["name"] = name.into();
+        set_name(&mut object, name);
         if let Some(schema) = self.schemas.get(collection) {
             let errors: Vec<String> = schema
                 .iter_errors(&object)
@@ -270,6 +305,15 @@ impl Application {
 /// The collection of a kind of this program.
 fn collection(plural: &str) -> String {
     format!("/apis/{}/{}/{plural}", crd::group(), crd::version())
+}
+
+/// `NAME` or `NAMESPACE/NAME`, as the metadata say it.
+fn set_name(object: &mut Value, name: &str) {
+    let name = DocumentName::from(name);
+    object["metadata"]["name"] = name.name().into();
+    if let Some(namespace) = name.namespace() {
+        object["metadata"]["namespace"] = namespace.into();
+    }
 }
 
 /// What counts for `metadata.generation`.
