@@ -39,26 +39,26 @@ impl Memory {
         // One batch may always wait, and what a sink has begun must not vanish under it.
         let read = self.read;
         let begun = self.batches.iter().take_while(|it| it.first() < Some(read));
-        let kept = begun.count().max(1);
+        let spared = begun.count().max(1);
         while self.level.bytes > self.level.capacity {
             let least = self
                 .batches
                 .iter()
-                .skip(kept)
+                .skip(spared)
                 .flat_map(|batch| batch.items().map(|item| item.severity))
                 .min();
             let Some(least) = least else { return };
-            self.drop_oldest(kept, least);
+            self.drop_oldest(spared, least);
         }
     }
 
-    /// Drops the records of a severity from the oldest batch that has any, after those that are kept.
-    fn drop_oldest(&mut self, kept: usize, least: Severity) {
+    /// Drops the records of a severity from the oldest batch that has any, after the first `spared`.
+    fn drop_oldest(&mut self, spared: usize, least: Severity) {
         let has_any = |batch: &Arc<Batch>| batch.items().any(|item| item.severity == least);
-        let Some(at) = self.batches.iter().skip(kept).position(has_any) else {
+        let Some(at) = self.batches.iter().skip(spared).position(has_any) else {
             return;
         };
-        let old = &mut self.batches[at + kept];
+        let old = &mut self.batches[at + spared];
         let mut kept = Batch::default();
         for item in old.items() {
             if item.severity == least {
@@ -71,7 +71,7 @@ impl Memory {
         }
         *old = Arc::new(kept);
         if old.is_empty() {
-            self.batches.remove(at + kept);
+            self.batches.remove(at + spared);
         }
     }
 }
