@@ -85,15 +85,18 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 /// A packet on its way in: it always passes.
 #[inline(always)]
 pub fn ingress(ctx: &SkBuffContext) -> i32 {
+    let peer = replies::peer_port(ctx);
     // Nearly all packets come to sockets with a peer, and open nothing.
-    if matches!(replies::peer_port(ctx), Some(port) if !dns::may_answer(port)) {
+    if peer.0 != 0 && !dns::may_answer(peer) {
         return KEEP;
     }
     let socket = ctx.socket();
     if !socket.is_null() {
         // SAFETY: the socket is the context's.
         unsafe {
-            replies::remember(ctx, socket);
+            if peer.0 == 0 {
+                replies::remember(ctx, socket);
+            }
             dns::receive(ctx, socket);
         }
     }

@@ -83,22 +83,21 @@ fn answers_exchange<C: Context>(ctx: &C, flow: &Flow) -> bool {
     }
 }
 
-/// The port of the socket's peer; `None` for a socket that listens, has no peer or does not exist. Known
-/// of every kind of socket, the small ones of TCP included.
+/// The port of the socket's peer; 0 for a socket that listens, has no peer or does not exist. Known of
+/// every kind of socket, the small ones of TCP included.
 #[inline(always)]
-pub fn peer_port(ctx: &SkBuffContext) -> Option<Port> {
+pub fn peer_port(ctx: &SkBuffContext) -> Port {
     // SAFETY: the verifier checks every read of the context and of the socket.
     unsafe {
         let socket = (*ctx.skb.skb).__bindgen_anon_2.sk;
         if socket.is_null() || (*socket).state == LISTEN {
-            return None;
+            return Port(0);
         }
-        let port = u16::from_be((*socket).dst_port);
-        (port != 0).then_some(Port(port))
+        Port(u16::from_be((*socket).dst_port))
     }
 }
 
-/// Remembers what an incoming packet opens.
+/// Remembers what an incoming packet opens, of a socket that has no peer.
 ///
 /// # Safety
 /// `socket` is the full socket of the context.
@@ -109,11 +108,8 @@ pub unsafe fn remember(ctx: &SkBuffContext, socket: *mut bpf_sock) {
         if (*ctx.skb.skb).ifindex == LOOPBACK {
             return;
         }
-        let protocol = (*socket).protocol;
-        if protocol == u32::from(Proto::UDP.0) {
-            if (*socket).dst_port == 0 {
-                remember_exchange(ctx);
-            }
+        if (*socket).protocol == u32::from(Proto::UDP.0) {
+            remember_exchange(ctx);
         } else if (*socket).state == LISTEN {
             mark_listener(ctx, socket);
         }

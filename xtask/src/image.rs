@@ -30,7 +30,7 @@ const DOCUMENTS: [(&str, &str); 4] = [
 /// # Errors
 /// Something needed is missing and cannot be installed, or a build fails.
 pub(crate) fn run() -> Result<()> {
-    let archive = build(&setup::run()?)?;
+    let archive = build(&binary(&setup::run()?)?)?;
     println!("{}", archive.path.display());
     println!("{NAME}@{}", archive.digest);
     Ok(())
@@ -40,8 +40,6 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) struct Archive {
     /// The file.
     pub(crate) path: PathBuf,
-    /// The binary that is in it.
-    pub(crate) binary: PathBuf,
     digest: String,
 }
 
@@ -50,7 +48,7 @@ pub(crate) struct Archive {
 /// # Errors
 /// As [`run`].
 pub(crate) fn binary(toolchain: &Toolchain) -> Result<PathBuf> {
-    setup::for_image()?;
+    setup::for_static_binary()?;
     let target = format!("{ARCH}-unknown-linux-musl");
     cmd::say(
         "build",
@@ -63,20 +61,20 @@ pub(crate) fn binary(toolchain: &Toolchain) -> Result<PathBuf> {
         .join("release/enforcer"))
 }
 
-/// Builds it.
+/// Builds it around the [`binary`].
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn build(toolchain: &Toolchain) -> Result<Archive> {
-    let binary = binary(toolchain)?;
+pub(crate) fn build(binary: &Path) -> Result<Archive> {
+    setup::for_image()?;
     let directory = build::target_directory()?.join("image");
     let context = directory.join("context");
     cmd::say(
         "image",
         "a layer with the binary, its licences and nothing else",
     );
-    stage(&binary, &context.join("root"))?;
-    pack(&context, &directory, binary)
+    stage(binary, &context.join("root"))?;
+    pack(&context, &directory)
 }
 
 /// Lays out what is in the image.
@@ -106,7 +104,7 @@ fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
 
 /// Makes the image with the time of the commit in place of the time of the day, so that the same binary
 /// gives the same digest.
-fn pack(context: &Path, directory: &Path, binary: PathBuf) -> Result<Archive> {
+fn pack(context: &Path, directory: &Path) -> Result<Archive> {
     let git = |arguments: &[&str]| cmd::read(cmd::at_root("git").args(arguments));
     let time = git(&["log", "-1", "--format=%ct"])?;
     let revision = git(&["rev-parse", "HEAD"])?;
@@ -157,7 +155,6 @@ fn pack(context: &Path, directory: &Path, binary: PathBuf) -> Result<Archive> {
     Ok(Archive {
         digest: digest(&layout)?,
         path,
-        binary,
     })
 }
 

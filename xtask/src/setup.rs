@@ -35,13 +35,21 @@ pub(crate) fn for_bench() -> Result<()> {
     packages::ensure(packages::FOR_BENCH)
 }
 
-/// Finds or installs what builds the container image.
+/// Finds or installs what builds the static binary.
+///
+/// # Errors
+/// Something is missing and cannot be installed.
+pub(crate) fn for_static_binary() -> Result<()> {
+    packages::ensure(packages::FOR_STATIC_BINARY)?;
+    rust::ensure_static_target()
+}
+
+/// Finds or installs what builds the container image around it.
 ///
 /// # Errors
 /// Something is missing and cannot be installed.
 pub(crate) fn for_image() -> Result<()> {
-    packages::ensure(packages::FOR_IMAGE)?;
-    rust::ensure_static_target()
+    packages::ensure(packages::FOR_IMAGE)
 }
 
 /// Finds or installs everything.

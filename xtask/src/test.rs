@@ -42,7 +42,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     // What is tested is what is shipped.
-    let image = image::build(&toolchain)?;
+    let binary = image::binary(&toolchain)?;
+    let image = image::build(&binary)?;
     cmd::say(
         "test",
         "what needs no privilege, and the suites that load, attach and send, in namespaces of their own",
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // At once: cargo would build what both have in common twice, for each with the features of its own.
     let mut suites = cmd::cargo(ORDINARY);
     suites.args(ROOT);
-    suites.env("ENFORCER_BIN", image.binary);
+    suites.env("ENFORCER_BIN", binary);
     suites.env("ENFORCER_IMAGE", image.path);
     cmd::run(toolchain.apply(&mut suites))
 }

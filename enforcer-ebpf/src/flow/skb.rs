@@ -78,7 +78,7 @@ struct InPlace(usize);
 
 impl InPlace {
     /// The word of network order at an offset, as it lies. Rust reads what may not be aligned byte by
-    /// byte, which is a third of the way of a packet that passes; the kernel's own programs read words.
+    /// byte, which was a third of the instructions of a packet that passes.
     #[inline(always)]
     fn word<const AT: usize>(self) -> u32 {
         let word: u64;

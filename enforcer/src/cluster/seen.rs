@@ -76,8 +76,7 @@ impl Seen {
     /// Whether other documents are known than before.
     #[must_use]
     pub fn has_other_documents(&self, before: &Self) -> bool {
-        let is_withheld = |seen: &Self| ResourceKind::ALL.map(|kind| seen.withholds(kind));
-        self.documents() != before.documents() || is_withheld(self) != is_withheld(before)
+        self.kinds != before.kinds || self.withheld != before.withheld
     }
 }
 

@@ -33,7 +33,7 @@ use enforcer_common::{
 
 use self::{devices::Devices, gaps::Gaps, pods::SeenPods, sources::load, survey::Surveyor};
 use super::{
-    cluster_set::ClusterSet, isolations::Isolations, ledger::Ledger, reporter::Reporter,
+    cluster_set::ClusterSet, isolations::Isolations, ledger::Ledger, renewal, reporter::Reporter,
     revisions::Revisions, seed, settings::Settings,
 };
 use crate::{
@@ -235,18 +235,29 @@ impl Node {
     /// Compiles for the workloads that there are now, and changes nothing.
     fn prepare(&self, policies: Vec<Policy>, geo: Arc<GeoSet>) -> anyhow::Result<Prepared> {
         let assigned = self.scope.assign(&self.cgroups, &policies, &Extent::All);
-        let mut classes = self.classes.clone();
+        let mut needed = self.classes.clone();
+        for set in assigned.iter().flat_map(|it| self.sets_of(it)) {
+            needed.of(set);
+        }
+        let mut classes = needed.clone();
         let selects_here =
             |policy: &&Policy| policy.selectors.iter().any(|it| *it != Selector::Exec);
         for policy in policies.iter().filter(selects_here).take(FORESEEN) {
             classes.of(vec![policy.name.clone()]);
         }
-        for assignment in &assigned {
-            for set in self.sets_of(assignment) {
-                classes.of(set);
-            }
+        let made_at = renewal::now();
+        let mut compiled = self.compile(&policies, &geo, &classes, made_at);
+        if compiled.is_err() && classes != needed {
+            // What may never be there must not keep out what is.
+            compiled = self.compile(&policies, &geo, &needed, made_at);
+            classes = needed;
         }
-        let loaded = self.compile(policies, geo, &classes)?;
+        let loaded = Loaded {
+            image: compiled?,
+            policies,
+            geo,
+            made_at,
+        };
         Ok(Prepared {
             assigned,
             classes,

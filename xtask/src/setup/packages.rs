@@ -83,19 +83,19 @@ pub(super) const FOR_TESTS: &[Package] = &[
     },
 ];
 
-/// What builds the container image.
-pub(super) const FOR_IMAGE: &[Package] = &[
-    Package {
-        name: Cow::Borrowed("buildah"),
-        brings: Brings::Command("buildah"),
-        why: "it makes the container image",
-    },
-    Package {
-        name: Cow::Borrowed("musl-tools"),
-        brings: Brings::Command("musl-gcc"),
-        why: "the binary in the image needs no libraries",
-    },
-];
+/// What builds the static binary.
+pub(super) const FOR_STATIC_BINARY: &[Package] = &[Package {
+    name: Cow::Borrowed("musl-tools"),
+    brings: Brings::Command("musl-gcc"),
+    why: "the binary in the image needs no libraries",
+}];
+
+/// What builds the container image around it.
+pub(super) const FOR_IMAGE: &[Package] = &[Package {
+    name: Cow::Borrowed("buildah"),
+    brings: Brings::Command("buildah"),
+    why: "it makes the container image",
+}];
 
 /// What the bench compares with.
 pub(super) const FOR_BENCH: &[Package] = &[

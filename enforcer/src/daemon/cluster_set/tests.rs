@@ -1,33 +1,44 @@
 use super::*;
 use crate::policy::load_with;
 
-fn policy(name: &str, region: &str) -> ClusterDocument {
+fn document(path: String, text: String) -> ClusterDocument {
     ClusterDocument {
-        file: BundleFile {
-            path: format!("egresspolicies/{name}"),
-            text: format!(
-                "apiVersion: enforcer.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {{name: {name}}}\n\
-                 spec:\n  selector: [{{exec: true}}]\n  rules:\n  - {{name: one, action: allow, \
-                 peers: [{{regions: [{region}]}}]}}\n"
-            ),
-        },
+        file: BundleFile { path, text },
         generation: 1,
         canary: None,
     }
 }
 
+fn policy(name: &str, region: &str) -> ClusterDocument {
+    document(
+        format!("egresspolicies/{name}"),
+        format!(
+            "apiVersion: enforcer.dev/v1alpha1\nkind: EgressPolicy\nmetadata: {{name: {name}}}\n\
+             spec:\n  selector: [{{exec: true}}]\n  rules:\n  - {{name: one, action: allow, \
+             peers: [{{regions: [{region}]}}]}}\n"
+        ),
+    )
+}
+
 fn region(name: &str, code: &str) -> ClusterDocument {
-    ClusterDocument {
-        file: BundleFile {
-            path: format!("regions/{name}"),
-            text: format!(
-                "apiVersion: enforcer.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\n\
-                 spec: {{members: [{{countries: [{code}]}}]}}\n"
-            ),
-        },
-        generation: 1,
-        canary: None,
-    }
+    document(
+        format!("regions/{name}"),
+        format!(
+            "apiVersion: enforcer.dev/v1alpha1\nkind: Region\nmetadata: {{name: {name}}}\n\
+             spec: {{members: [{{countries: [{code}]}}]}}\n"
+        ),
+    )
+}
+
+fn of_namespace(namespace: &str, country: &str) -> ClusterDocument {
+    document(
+        format!("namespacedegresspolicies/{namespace}/a"),
+        format!(
+            "apiVersion: enforcer.dev/v1alpha1\nkind: NamespacedEgressPolicy\n\
+             metadata: {{name: a, namespace: {namespace}}}\nspec:\n  selector: [{{pods: {{}}}}]\n  \
+             rules:\n  - {{name: one, action: allow, peers: [{{countries: [{country}]}}]}}\n"
+        ),
+    )
 }
 
 fn set(documents: &[ClusterDocument]) -> ClusterSet {
@@ -115,21 +126,6 @@ fn they_are_there_after_a_restart() {
     fs::write(state.path().join("cluster.json"), "[{").expect("written");
     let error = ClusterSet::open(state.path()).expect_err("damaged");
     assert!(error.to_string().contains("is damaged"), "{error:#}");
-}
-
-fn of_namespace(namespace: &str, country: &str) -> ClusterDocument {
-    ClusterDocument {
-        file: BundleFile {
-            path: format!("namespacedegresspolicies/{namespace}/a"),
-            text: format!(
-                "apiVersion: enforcer.dev/v1alpha1\nkind: NamespacedEgressPolicy\n\
-                 metadata: {{name: a, namespace: {namespace}}}\nspec:\n  selector: [{{pods: {{}}}}]\n  \
-                 rules:\n  - {{name: one, action: allow, peers: [{{countries: [{country}]}}]}}\n"
-            ),
-        },
-        generation: 1,
-        canary: None,
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::Node;
 use crate::{
     daemon::{
         cluster_set::{ClusterDocument, ClusterSet, Settled},
+        renewal,
         reporter::Reporter,
         trial::{Trial, Tried},
     },
@@ -113,7 +114,8 @@ impl Node {
         let plain = policy::load_with(&self.settings.policies, &bundle)?.policies;
         let names: Vec<PolicyName> = plain.iter().map(|policy| policy.name.clone()).collect();
         let named: Vec<&str> = names.iter().map(|name| &*name.0).collect();
-        let image = self.compile(plain, self.geo()?, &self.classes)?.image;
+        let geo = self.geo()?;
+        let image = self.compile(&plain, &geo, &self.classes, renewal::now())?;
         let tried = self.cluster.documents().iter().filter_map(|document| {
             let limit = document.canary.as_ref()?.limit;
             let (_, name) = crd::at_path(&document.file.path)?;

@@ -72,7 +72,7 @@ impl Devices {
     /// they had, where those were covered.
     ///
     /// # Errors
-    /// The kernel does not tell of its interfaces, or lets go of none. What is attached stays.
+    /// The kernel does not tell of its interfaces, or a program cannot be detached. What is attached stays.
     pub(super) fn cover(
         &mut self,
         judged: &[Member],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Loaded, Node};
 use crate::{
-    compile::{Input, compile},
+    compile::{CompileError, Image, Input, compile},
     daemon::{node_resolvers, renewal, reporter::Reporter},
     events::DaemonEvent,
     geo::GeoSet,
@@ -13,34 +13,28 @@ use crate::{
 };
 
 impl Node {
-    /// The image of these policies and of the exceptions of isolations, as of now, under the next
+    /// The image of these policies and of the exceptions of isolations, as of a minute, under the next
     /// number.
     pub(super) fn compile(
         &self,
-        policies: Vec<Policy>,
-        geo: Arc<GeoSet>,
+        policies: &[Policy],
+        geo: &GeoSet,
         classes: &Classes,
-    ) -> anyhow::Result<Loaded> {
-        let made_at = renewal::now();
+        now: Minute,
+    ) -> Result<Image, CompileError> {
         let exceptions = self.isolations.policies();
         let all: Vec<Policy> = policies.iter().cloned().chain(exceptions).collect();
         let input = Input {
             policies: &all,
             classes: &classes.members(&all),
-            geo: &geo,
+            geo,
             nat64: &[],
             generation: self.generation + 1,
-            now: made_at,
+            now,
             seed: self.seed,
             cluster_dns: &node_resolvers(),
         };
-        let image = compile(&input)?;
-        Ok(Loaded {
-            policies,
-            geo,
-            image,
-            made_at,
-        })
+        compile(&input)
     }
 
     /// Takes what was published for what is in force.
@@ -69,8 +63,13 @@ impl Node {
         let Some(loaded) = &self.loaded else {
             return Ok(());
         };
-        let (policies, geo) = (loaded.policies.clone(), Arc::clone(&loaded.geo));
-        let loaded = self.compile(policies, geo, &self.classes)?;
+        let made_at = renewal::now();
+        let loaded = Loaded {
+            image: self.compile(&loaded.policies, &loaded.geo, &self.classes, made_at)?,
+            policies: loaded.policies.clone(),
+            geo: Arc::clone(&loaded.geo),
+            made_at,
+        };
         reporter.known().learn_image(&loaded.image);
         self.enforcement.publish(&loaded.image)?;
         self.replace(loaded);

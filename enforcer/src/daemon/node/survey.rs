@@ -51,7 +51,7 @@ pub(super) struct Surveyor {
     at_work: bool,
     /// What to look at when the thread is back.
     next: Option<Extent>,
-    /// They changed since they were listed.
+    /// Since they were listed.
     interfaces_changed: bool,
     /// They changed since anybody asked whether answers that come by them are to be believed.
     untrusted: bool,
@@ -89,7 +89,7 @@ impl Surveyor {
             returned,
             at_work: false,
             next: None,
-            interfaces_changed: true,
+            interfaces_changed: false,
             untrusted: false,
             trust: false,
         })
@@ -117,7 +117,9 @@ impl Node {
             interfaces_changed: std::mem::take(&mut surveyor.interfaces_changed),
             trust: std::mem::take(&mut surveyor.trust),
         };
-        surveyor.at_work = surveyor.wishes.send(wish).is_ok();
+        // Who waits for the answer of a thread that has ended is told so.
+        let _ = surveyor.wishes.send(wish);
+        surveyor.at_work = true;
     }
 
     /// Interfaces are listed anew with the next look.

@@ -156,7 +156,7 @@ impl Store for Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::{Batch, Item, Memory, Place, Severity, Store};
+    use super::{Batch, Item, Level, Memory, Place, Severity, Store};
 
     fn batch(count: u64) -> Batch {
         let mut batch = Batch::default();
@@ -179,24 +179,20 @@ mod tests {
         memory.append(batch(8));
         let read = memory.read(Place(1), 1 << 20);
         assert_eq!(read.len(), 10);
+        let waiting_and_lost = |memory: &Memory| {
+            let Level {
+                records,
+                crowded_out,
+                ..
+            } = memory.level();
+            (records, crowded_out[Severity::Low as usize])
+        };
         memory.append(batch(5));
-        assert_eq!(
-            (
-                memory.level.records,
-                memory.level.crowded_out[Severity::Low as usize]
-            ),
-            (10, 5)
-        );
+        assert_eq!(waiting_and_lost(&memory), (10, 5));
         memory.rewind();
         // Now the oldest go, but for the first batch.
         memory.append(batch(3));
-        assert_eq!(
-            (
-                memory.level.records,
-                memory.level.crowded_out[Severity::Low as usize]
-            ),
-            (5, 13)
-        );
+        assert_eq!(waiting_and_lost(&memory), (5, 13));
         memory.release(Place(18));
         assert_eq!((memory.level.records, memory.level.bytes), (0, 0));
     }
