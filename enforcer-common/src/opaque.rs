@@ -16,6 +16,23 @@ pub fn opaque(value: u64) -> u64 {
     value
 }
 
+/// All ones where the highest bit of `value` is set, else 0.
+///
+/// In one instruction: what is masked with a shifted sign, LLVM takes for a choice, and BPF has none but a
+/// branch. In a search such a branch is guessed wrong every second time.
+#[inline(always)]
+pub(crate) fn spread_sign(value: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut value = value;
+        // SAFETY: changes a register.
+        unsafe { core::arch::asm!("{0} s>>= 63", inout(reg) value, options(pure, nomem, nostack)) };
+        value
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    (value.cast_signed() >> 63).cast_unsigned()
+}
+
 /// Keeps the optimiser from leaving out what makes `value`, though nobody uses it.
 #[inline(always)]
 pub(crate) fn demand(value: u64) {

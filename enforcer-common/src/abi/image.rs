@@ -198,6 +198,20 @@ impl Outcome {
         word & Self::MARK != 0
     }
 
+    /// Whether a word is an outcome that allows.
+    #[inline(always)]
+    #[must_use]
+    pub fn allows(word: u32) -> bool {
+        word & (Self::MARK | Self::DENY) == Self::MARK
+    }
+
+    /// Whether a word is an outcome that allows, and no policy in audit mode would deny.
+    #[inline(always)]
+    #[must_use]
+    pub fn allows_silently(word: u32) -> bool {
+        word & (Self::MARK | Self::DENY | Self::AUDIT) == Self::MARK
+    }
+
     /// Reads a word; `None` when it is not an outcome.
     #[inline(always)]
     #[must_use]

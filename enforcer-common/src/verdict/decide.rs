@@ -88,22 +88,22 @@ pub fn decide<T: Tables>(tables: &T, flow: &Flow) -> Decision {
 fn decide_by_policy<T: Tables>(tables: &T, class: ClassId, flow: &Flow) -> Decision {
     let key = Segment::key(flow.proto, flow.ports);
     let mut judgement = tables.judge(class, flow.dst, key, Names::UNASKED);
-    let by_name = judgement.outcome == Err(Fault::NoNames);
+    let by_name = judgement.lacks_names();
     // Twice, for the image may change once between the names and their use.
     for _ in 0..2 {
-        if judgement.outcome != Err(Fault::NoNames) {
+        if !judgement.lacks_names() {
             break;
         }
         let names = tables.names(flow, class);
         judgement = tables.judge(class, flow.dst, key, names);
     }
-    let outcome = match judgement.outcome {
+    let outcome = match judgement.outcome() {
         Ok(outcome) => outcome,
         Err(fault) => return Decision::fault(fault),
     };
-    let mut decision = Decision::ruled(outcome, class, judgement.generation);
+    let mut decision = Decision::ruled(outcome, class, judgement.generation());
     decision.by_name = by_name;
-    if outcome.deny && !judgement.judge_replies && tables.is_reply(flow) {
+    if outcome.deny && !judgement.judge_replies() && tables.is_reply(flow) {
         decision.verdict = Verdict::Allow;
         decision.reason = Reason::Reply;
     }

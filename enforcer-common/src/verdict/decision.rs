@@ -1,3 +1,5 @@
+use core::hint::cold_path;
+
 use crate::abi::{ClassId, Counter, Outcome, RuleId};
 
 /// What happens to the flow.
@@ -250,6 +252,7 @@ impl Decision {
     #[inline(always)]
     #[must_use]
     pub const fn fault(fault: Fault) -> Self {
+        cold_path();
         Self::because(Verdict::Deny, Reason::Fault(fault))
     }
 }

@@ -8,44 +8,68 @@ use crate::abi::{
     Page,
 };
 
-/// What the policies of a class say of a flow.
+/// What the policies of a class say of a flow, in one double word: a program that takes it apart before
+/// it must spends more on that than on the search.
+///
+/// ```text
+/// generation:16 | unused:15 | judge_replies:1 | an outcome or a fault:32
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// What the deciding rule says, or why none could be found.
-    pub outcome: Result<Outcome, Fault>,
-    /// A policy of the class judges replies as any other packet. Told only of refusals.
-    pub judge_replies: bool,
-    /// Low 16 bits of the image's number.
-    pub generation: u16,
-}
+pub struct Judgement(u64);
 
 impl Judgement {
     const REPLIES: u64 = 1 << 32;
     const GENERATION: u32 = 48;
 
-    /// All of it in a double word.
-    #[inline(always)]
-    #[must_use]
-    pub fn pack(self) -> u64 {
-        let word = match self.outcome {
-            Ok(outcome) => outcome.pack(),
-            Err(fault) => fault as u32,
-        };
-        u64::from(word)
-            | if self.judge_replies { Self::REPLIES } else { 0 }
-            | u64::from(self.generation) << Self::GENERATION
+    const fn fault(fault: Fault) -> Self {
+        Self(Self::REPLIES | fault as u64)
     }
 
-    /// Reads a double word that [`pack`](Self::pack) wrote.
+    /// All of it.
     #[inline(always)]
     #[must_use]
-    pub fn unpack(double: u64) -> Self {
-        let word = double as u32;
-        Self {
-            outcome: Outcome::unpack(word).ok_or(Fault::from_byte(word as u8)),
-            judge_replies: double & Self::REPLIES != 0,
-            generation: (double >> Self::GENERATION) as u16,
+    pub const fn pack(self) -> u64 {
+        self.0
+    }
+
+    /// What [`pack`](Self::pack) gave.
+    #[inline(always)]
+    #[must_use]
+    pub const fn unpack(double: u64) -> Self {
+        Self(double)
+    }
+
+    /// What the deciding rule says.
+    ///
+    /// # Errors
+    /// Why none could be found.
+    #[inline(always)]
+    pub fn outcome(self) -> Result<Outcome, Fault> {
+        match Outcome::unpack(self.0 as u32) {
+            Some(outcome) => Ok(outcome),
+            None => Err(Fault::from_byte(self.0 as u8)),
         }
+    }
+
+    /// Whether it depends on names that were not asked for, or not of this image.
+    #[inline(always)]
+    #[must_use]
+    pub const fn lacks_names(self) -> bool {
+        self.0 as u32 == Fault::NoNames as u32
+    }
+
+    /// Whether a policy of the class judges replies as any other packet. Told only of refusals.
+    #[inline(always)]
+    #[must_use]
+    pub const fn judge_replies(self) -> bool {
+        self.0 & Self::REPLIES != 0
+    }
+
+    /// Low 16 bits of the image's number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn generation(self) -> u16 {
+        (self.0 >> Self::GENERATION) as u16
     }
 }
 
@@ -57,46 +81,32 @@ impl Judgement {
 #[inline(always)]
 #[must_use]
 pub fn judge<P: Pages>(pages: &P, class: ClassId, dst: Addr, key: u32, names: Names) -> Judgement {
-    let fault = |fault| Judgement {
-        outcome: Err(fault),
-        judge_replies: true,
-        generation: 0,
-    };
     let Some(header) = pages.page(0) else {
-        return fault(Fault::NoImage);
+        return Judgement::fault(Fault::NoImage);
     };
     if u32::from(class.0) >= header.word(ImageHeader::CLASSES) {
-        return fault(Fault::NoClass);
+        return Judgement::fault(Fault::NoClass);
     }
     let (mut address, mut second) = destinations(header, dst);
-    let mut outcome = Err(Fault::NoImage);
+    let mut judged = Fault::NoImage as u32;
     // Only ISATAP goes round again. A loop, so that the verifier sees one copy of the code.
     for round in 0..2 {
         let word = judge_address(pages, header, class, address, key, names);
-        let this = Outcome::unpack(word).ok_or(Fault::from_byte(word as u8));
-        if round == 0
-            || !matches!(
-                this,
-                Ok(Outcome {
-                    deny: false,
-                    audit: false,
-                    ..
-                })
-            )
-        {
-            outcome = this;
+        if round == 0 || !Outcome::allows_silently(word) {
+            judged = word;
         }
-        match (outcome, second.take()) {
-            (Ok(Outcome { deny: false, .. }), Some(next)) => address = next,
+        match second.take() {
+            Some(next) if Outcome::allows(judged) => address = next,
             _ => break,
         }
     }
-    let refused = !matches!(outcome, Ok(Outcome { deny: false, .. }));
-    Judgement {
-        outcome,
-        judge_replies: refused && ClassEntry::read(header, class).judge_replies,
-        generation: header.word(ImageHeader::GENERATION) as u16,
-    }
+    let replies = if !Outcome::allows(judged) && ClassEntry::read(header, class).judge_replies {
+        Judgement::REPLIES
+    } else {
+        0
+    };
+    let generation = u64::from(header.word(ImageHeader::GENERATION) as u16);
+    Judgement(generation << Judgement::GENERATION | replies | u64::from(judged))
 }
 
 /// The address that the packet ends at, and a second one where it may end at either.

@@ -6,7 +6,7 @@
 
 use crate::{
     abi::{BUCKET_ENTRIES, Page, SHORT_ENTRIES},
-    opaque::{demand, opaque},
+    opaque::{demand, opaque, spread_sign},
 };
 
 /// 1 when `a <= b`, else 0.
@@ -19,12 +19,16 @@ fn at_most(a: u64, b: u64) -> u64 {
 }
 
 /// The atom's double word in a bucket of addresses, of at most [`BUCKET_ENTRIES`]: that of the last
-/// one that is at most `target`.
+/// one that is at most `target`, whose low 16 bits are ones.
 #[inline(always)]
 pub(super) fn double_of_few(page: &Page, first: u16, steps: u8, target: u64) -> u64 {
-    let entry = |at| page.double(at);
-    entry(last_of_few::<{ BUCKET_ENTRIES.ilog2() }>(
-        entry, first, steps, target,
+    // Halves of both, for the sign of a difference of 64 bits says nothing.
+    let entry = |at| page.double(at) >> 1;
+    page.double(last_of_few::<{ BUCKET_ENTRIES.ilog2() }>(
+        entry,
+        first,
+        steps,
+        target >> 1,
     ))
 }
 
@@ -32,16 +36,16 @@ pub(super) fn double_of_few(page: &Page, first: u16, steps: u8, target: u64) -> 
 #[inline(always)]
 pub(super) fn word_of_few(page: &Page, first: u16, steps: u8, target: u32) -> u32 {
     let entry = |at| u64::from(page.word(at));
-    entry(last_of_few::<{ SHORT_ENTRIES.ilog2() }>(
+    page.word(last_of_few::<{ SHORT_ENTRIES.ilog2() }>(
         entry,
         first,
         steps,
         target.into(),
-    )) as u32
+    ))
 }
 
-/// As [`last_double_at_most`], always with `STEPS` probes: a way out after each would cost the verifier
-/// more than they cost here.
+/// As [`last_double_at_most`] of numbers of 63 bits, with `STEPS` probes, or half as many where that is
+/// enough: a way out after each would cost the verifier more than they cost here.
 #[inline(always)]
 fn last_of_few<const STEPS: u32>(
     entry: impl Fn(u16) -> u64,
@@ -49,23 +53,32 @@ fn last_of_few<const STEPS: u32>(
     steps: u8,
     target: u64,
 ) -> u16 {
-    let mut at = u64::from(first);
-    let mut half = 1u64 << (steps & 31);
+    let at = u64::from(first);
+    let half = 1u64 << (steps & 31);
     // The lines of a bucket, all at once: the probes would fetch one after the other.
     let quarter = half >> 2;
     for line in [at, at + quarter, at + 3 * quarter] {
         demand(entry(line as u16));
     }
-    for _ in 0..STEPS {
-        half >>= 1;
-        let probe = at + half;
-        at += half & at_most(entry(probe as u16), target).wrapping_neg();
+    let step = |(at, half): (u64, u64)| {
+        let half = half >> 1;
+        let at_most = spread_sign(entry((at + half) as u16).wrapping_sub(target + 1));
+        (at + (half & at_most), half)
+    };
+    let mut place = (at, half);
+    if half > 1 << (STEPS / 2) {
+        for _ in STEPS / 2..STEPS {
+            place = step(place);
+        }
     }
-    at as u16
+    for _ in 0..STEPS / 2 {
+        place = step(place);
+    }
+    place.0 as u16
 }
 
 /// Position of the last of `1 << steps` sorted double words, from `first` on, that is at most
-/// `target`. The first one must be. Positions are counted in double words.
+/// `target`. The first one must be. All have 63 bits. Positions are counted in double words.
 #[inline(always)]
 pub(super) fn last_double_at_most(page: &Page, first: u16, steps: u8, target: u64) -> u16 {
     let mut at = u64::from(first);
@@ -78,8 +91,8 @@ pub(super) fn last_double_at_most(page: &Page, first: u16, steps: u8, target: u6
         }
         for _ in 0..2 {
             half >>= 1;
-            let probe = at + half;
-            at += half & at_most(page.double(probe as u16), target).wrapping_neg();
+            let entry = page.double((at + half) as u16);
+            at += half & spread_sign(entry.wrapping_sub(target + 1));
         }
     }
     at as u16
