@@ -107,6 +107,13 @@ pub fn send(ctx: &SkBuffContext, packet: &Packet, decision: &Decision) {
     }
 }
 
+/// Whether a packet on its way out is to be read: each question to a resolver is to be remembered, and
+/// what says that it is an answer may be forged.
+#[inline(always)]
+pub fn is_read(packet: &Packet) -> bool {
+    reads_names() && (packet.source == PORT || packet.ports == Ports::is(PORT))
+}
+
 /// Whether a workload sends as if it were one of its resolvers.
 #[inline(always)]
 pub fn is_forged(ctx: &SkBuffContext, packet: &Packet) -> bool {

@@ -5,7 +5,7 @@ use aya_ebpf::{
     programs::{SkBuffContext, SockAddrContext},
 };
 use enforcer_common::{
-    abi::{Ports, Proto},
+    abi::Proto,
     verdict::{Decision, Fault, Flow, Mark, Reason, Tables, Verdict, decide},
 };
 
@@ -14,7 +14,7 @@ use crate::{
     flow::{
         Context,
         frame::{Frame, Way},
-        skb::{self, IP_AT_START},
+        skb::{self, IP_AT_START, Packet, Question},
         socket_tag,
     },
     repeats, replies,
@@ -57,6 +57,10 @@ pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// A packet on its way out.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
+    // Nearly all packets end here.
+    if skb::is_plain_and::<PassesAgain>(ctx, IP_AT_START) {
+        return KEEP;
+    }
     let decision = match skb::parse(ctx, IP_AT_START) {
         Ok(packet) if packet.housekeeping => {
             Decision::because(Verdict::Allow, Reason::Housekeeping)
@@ -65,8 +69,7 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) => {
             let flow = packet.flow(ctx);
             let mark = repeats::mark(&flow);
-            // Each question to a resolver is to be remembered.
-            if repeats::was_allowed(mark) && flow.ports != Ports::is(dns::PORT) {
+            if repeats::was_allowed(mark) && !dns::is_read(&packet) {
                 return KEEP;
             }
             let decision = settle(ctx, &flow, mark);
@@ -79,6 +82,16 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Verdict::Allow => KEEP,
         Verdict::Deny => DROP,
         Verdict::Hold => DROP_QUIETLY,
+    }
+}
+
+/// Whether an equal packet was allowed, and nothing is to be read in this one.
+struct PassesAgain;
+
+impl Question for PassesAgain {
+    #[inline(always)]
+    fn holds(ctx: &SkBuffContext, packet: &Packet) -> bool {
+        !dns::is_read(packet) && repeats::was_allowed(repeats::mark(&packet.flow(ctx)))
     }
 }
 

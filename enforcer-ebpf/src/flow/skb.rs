@@ -52,6 +52,26 @@ pub fn parse(ctx: &SkBuffContext, ip: usize) -> Result<Packet, Fault> {
     }
 }
 
+/// A question about a packet. A trait, for a closure cannot be made to be inlined in two places.
+pub trait Question {
+    /// Whether it holds.
+    fn holds(ctx: &SkBuffContext, packet: &Packet) -> bool;
+}
+
+/// Whether the packet has plain headers, no options, extensions or fragments before its ports, and `Q`
+/// holds. Asked where the family is known, that takes half of the instructions that it takes after
+/// [`parse`].
+#[inline(always)]
+pub fn is_plain_and<Q: Question>(ctx: &SkBuffContext, ip: usize) -> bool {
+    if let Some(packet) = v4::plain(ctx, ip) {
+        return Q::holds(ctx, &packet);
+    }
+    if let Some(packet) = v6::plain(ctx, ip) {
+        return Q::holds(ctx, &packet);
+    }
+    false
+}
+
 /// Bytes of an IPv4 header without options (RFC 791, 3.1).
 pub const V4_HEADER: usize = 20;
 /// Bytes of an IPv6 header (RFC 8200, 3).

@@ -6,7 +6,7 @@ use enforcer_common::{
     verdict::Fault,
 };
 
-use super::{Packet, V4_HEADER, faulty, in_place, load, load_word, ports};
+use super::{InPlace, Packet, V4_HEADER, faulty, in_place, load, load_word, ports};
 
 /// Bytes of a header without options and the ports after it.
 const V4_HEAD: usize = V4_HEADER + 4;
@@ -22,17 +22,23 @@ impl V4Head {
     /// It is shorter than its header says.
     #[inline(always)]
     pub(super) fn read(ctx: &SkBuffContext, ip: usize) -> Result<Self, Fault> {
-        let Some(start) = in_place::<V4_HEAD>(ctx, ip) else {
-            return short_head(ctx, ip);
-        };
-        Ok(Self([
+        match in_place::<V4_HEAD>(ctx, ip) {
+            Some(start) => Ok(Self::at(start)),
+            None => short_head(ctx, ip),
+        }
+    }
+
+    /// The start of a packet that lies in one piece.
+    #[inline(always)]
+    pub(super) fn at(start: InPlace) -> Self {
+        Self([
             start.word::<0>(),
             start.word::<4>(),
             start.word::<8>(),
             start.word::<12>(),
             start.word::<16>(),
             start.word::<20>(),
-        ]))
+        ])
     }
 
     #[inline(always)]
@@ -90,6 +96,27 @@ fn short_head(ctx: &SkBuffContext, ip: usize) -> Result<V4Head, Fault> {
         return Err(Fault::BadPacket);
     }
     Ok(head)
+}
+
+/// A packet without options that is whole and has ports.
+#[inline(always)]
+pub(super) fn plain(ctx: &SkBuffContext, ip: usize) -> Option<Packet> {
+    const VERSION_AND_LENGTH: u8 = 0x45;
+    let head = V4Head::at(in_place::<V4_HEAD>(ctx, ip)?);
+    let proto = Proto(head.byte(9));
+    if head.byte(0) != VERSION_AND_LENGTH || head.is_fragment() || !proto.has_ports() {
+        return None;
+    }
+    let (source, ports) = ports(proto, false, u64::from(head.0[5])).ok()?;
+    Some(Packet {
+        dst: Addr::from_v4(head.0[4].to_ne_bytes()),
+        proto,
+        ports,
+        source,
+        payload: ip + V4_HEADER,
+        housekeeping: false,
+        fragment: 0,
+    })
 }
 
 #[inline(always)]

@@ -95,28 +95,41 @@ extern "C" fn payload_of(skb: *mut __sk_buff, proto: u64, at: u64) -> u64 {
     faulty(Fault::BadPacket)
 }
 
+/// A packet without extension headers, in one piece, that has ports.
+#[inline(always)]
+pub(super) fn plain(ctx: &SkBuffContext, ip: usize) -> Option<Packet> {
+    let start = in_place::<V6_HEAD>(ctx, ip)?;
+    if start.word::<0>().to_ne_bytes()[0] >> 4 != 6 {
+        return None;
+    }
+    let [_, _, next, _] = start.word::<4>().to_ne_bytes();
+    let proto = Proto(next);
+    if !proto.has_ports() {
+        return None;
+    }
+    let dst = [
+        start.word::<24>(),
+        start.word::<28>(),
+        start.word::<32>(),
+        start.word::<36>(),
+    ];
+    let word = u64::from(start.word::<V6_HEADER>());
+    let (source, ports) = ports(proto, false, word).ok()?;
+    Some(Packet {
+        dst: v6(dst),
+        proto,
+        ports,
+        source,
+        payload: ip + V6_HEADER,
+        housekeeping: false,
+        fragment: 0,
+    })
+}
+
 #[inline(always)]
 pub(super) fn parse(ctx: &SkBuffContext, ip: usize, next: u8) -> Result<Packet, Fault> {
-    if Proto(next).has_ports()
-        && let Some(start) = in_place::<V6_HEAD>(ctx, ip)
-    {
-        let dst = [
-            start.word::<24>(),
-            start.word::<28>(),
-            start.word::<32>(),
-            start.word::<36>(),
-        ];
-        let word = u64::from(start.word::<V6_HEADER>());
-        let (source, ports) = ports(Proto(next), false, word)?;
-        return Ok(Packet {
-            dst: v6(dst),
-            proto: Proto(next),
-            ports,
-            source,
-            payload: ip + V6_HEADER,
-            housekeeping: false,
-            fragment: 0,
-        });
+    if let Some(packet) = plain(ctx, ip) {
+        return Ok(packet);
     }
     let payload = Payload::unpack(payload_of(
         ctx.skb.skb,
