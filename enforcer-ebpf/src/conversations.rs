@@ -50,7 +50,7 @@ pub fn remember(frame: &Frame<'_>, packet: &Packet) {
 }
 
 /// Remembers that the workload spoke first, so that answers of the other side open nothing. What is
-/// refused needs no memory, and neither does TCP. Out of line, for the stack of its program is full.
+/// refused needs no memory, and neither does TCP. Out of line, for its program is short of stack.
 #[inline(never)]
 pub fn own(frame: &Frame<'_>, flow: &Flow, decision: &Decision) {
     if flow.proto != Proto::UDP

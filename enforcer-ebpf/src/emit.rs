@@ -20,27 +20,17 @@ use crate::{
 pub fn report<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
     #[cfg(feature = "trace")]
     crate::trace::log(flow, decision);
-    if let Reason::Rule = decision.reason {
-        count_rule(decision);
-        if decision.verdict == Verdict::Allow && !decision.would_deny {
-            record(ctx, flow, decision);
-        }
-    } else {
-        report_unruled(ctx, flow, decision);
-    }
-    if decision.verdict == Verdict::Deny || decision.would_deny {
+    if decision.reason != Reason::Rule {
+        // Most traffic of workloads is decided by rules, and its way lies in one piece.
         cold_path();
-        report_refusal(ctx, flow, decision);
     }
-}
-
-/// Counts what no rule decided.
-#[inline(always)]
-fn report_unruled<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
-    // Most traffic of workloads is decided by rules, and their way lies in one piece.
-    cold_path();
     match decision.reason {
-        Reason::Rule => {}
+        Reason::Rule => {
+            count_rule(decision);
+            if decision.verdict == Verdict::Allow && !decision.would_deny {
+                record(ctx, flow, decision);
+            }
+        }
         Reason::Fault(fault) => count(fault.counter()),
         Reason::Untagged => count(Counter::Untagged as u32),
         Reason::Reply => count(Counter::Replies as u32),
@@ -51,6 +41,10 @@ fn report_unruled<C: Context>(ctx: &C, flow: &Flow, decision: &Decision) {
         Reason::Loopback | Reason::Housekeeping => count(Counter::Passed as u32),
         Reason::Unknown => count(Counter::Unknown as u32),
         Reason::Isolated => count(Counter::Isolated as u32),
+    }
+    if decision.verdict == Verdict::Deny || decision.would_deny {
+        cold_path();
+        report_refusal(ctx, flow, decision);
     }
 }
 

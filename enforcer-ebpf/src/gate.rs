@@ -57,7 +57,7 @@ pub fn sendmsg(ctx: &SockAddrContext, flow: &Flow) -> i32 {
 /// A packet on its way out.
 #[inline(always)]
 pub fn egress(ctx: &SkBuffContext) -> i32 {
-    // Nearly all packets end here.
+    // Nearly all packets end here. The others are read once more: judging them costs more than that.
     if skb::is_plain_and::<PassesAgain>(ctx, IP_AT_START) {
         return KEEP;
     }
@@ -69,7 +69,7 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
         Ok(packet) => {
             let flow = packet.flow(ctx);
             let mark = repeats::mark(&flow);
-            if repeats::was_allowed(mark) && !dns::is_read(&packet) {
+            if passes_again(&packet, mark) {
                 return KEEP;
             }
             let decision = settle(ctx, &flow, mark);
@@ -86,12 +86,18 @@ pub fn egress(ctx: &SkBuffContext) -> i32 {
 }
 
 /// Whether an equal packet was allowed, and nothing is to be read in this one.
+#[inline(always)]
+fn passes_again(packet: &Packet, mark: Option<Mark>) -> bool {
+    !dns::is_read(packet) && repeats::was_allowed(mark)
+}
+
+/// See [`passes_again`].
 struct PassesAgain;
 
 impl Question for PassesAgain {
     #[inline(always)]
     fn holds(ctx: &SkBuffContext, packet: &Packet) -> bool {
-        !dns::is_read(packet) && repeats::was_allowed(repeats::mark(&packet.flow(ctx)))
+        passes_again(packet, repeats::mark(&packet.flow(ctx)))
     }
 }
 

@@ -23,7 +23,7 @@ pub fn mark(flow: &Flow) -> Option<Mark> {
 }
 
 /// The same at a workload's interface, where it is another one than that of sockets: the tag that
-/// judges there is found another way. Out of line, for the stack of that program is full.
+/// judges there is found another way. Out of line, for that program is short of stack.
 #[inline(never)]
 pub fn device_mark(flow: &Flow) -> Option<Mark> {
     mark(&Flow {

@@ -252,6 +252,7 @@ impl Decision {
     #[inline(always)]
     #[must_use]
     pub const fn fault(fault: Fault) -> Self {
+        // So that the way of what passes lies in one piece.
         cold_path();
         Self::because(Verdict::Deny, Reason::Fault(fault))
     }

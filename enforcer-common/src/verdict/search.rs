@@ -6,23 +6,27 @@
 
 use crate::{
     abi::{BUCKET_ENTRIES, Page, SHORT_ENTRIES},
-    opaque::{demand, opaque, spread_sign},
+    opaque::{demand, spread_sign},
 };
 
-/// 1 when `a <= b`, else 0.
+/// All ones when `a <= b`, else 0.
 #[inline(always)]
 fn at_most(a: u64, b: u64) -> u64 {
-    // The borrow of b - a (Hacker's Delight, 2-13). Hidden before the shift: the optimiser takes
-    // the sign of a difference for a comparison, and a comparison for a branch.
+    // The borrow of b - a (Hacker's Delight, 2-13).
     let borrow = (!b & a) | ((!b | a) & b.wrapping_sub(a));
-    opaque(borrow) >> 63 ^ 1
+    !spread_sign(borrow)
+}
+
+/// The same of numbers of 63 bits, whose difference has a sign.
+#[inline(always)]
+fn at_most_63(a: u64, b: u64) -> u64 {
+    spread_sign(a.wrapping_sub(b + 1))
 }
 
 /// The atom's double word in a bucket of addresses, of at most [`BUCKET_ENTRIES`]: that of the last
 /// one that is at most `target`, whose low 16 bits are ones.
 #[inline(always)]
 pub(super) fn double_of_few(page: &Page, first: u16, steps: u8, target: u64) -> u64 {
-    // Halves of both, for the sign of a difference of 64 bits says nothing.
     let entry = |at| page.double(at) >> 1;
     page.double(last_of_few::<{ BUCKET_ENTRIES.ilog2() }>(
         entry,
@@ -62,8 +66,10 @@ fn last_of_few<const STEPS: u32>(
     }
     let step = |(at, half): (u64, u64)| {
         let half = half >> 1;
-        let at_most = spread_sign(entry((at + half) as u16).wrapping_sub(target + 1));
-        (at + (half & at_most), half)
+        (
+            at + (half & at_most_63(entry((at + half) as u16), target)),
+            half,
+        )
     };
     let mut place = (at, half);
     if half > 1 << (STEPS / 2) {
@@ -91,8 +97,7 @@ pub(super) fn last_double_at_most(page: &Page, first: u16, steps: u8, target: u6
         }
         for _ in 0..2 {
             half >>= 1;
-            let entry = page.double((at + half) as u16);
-            at += half & spread_sign(entry.wrapping_sub(target + 1));
+            at += half & at_most_63(page.double((at + half) as u16), target);
         }
     }
     at as u16
@@ -117,17 +122,17 @@ pub(super) fn last_record_at_most(
         let probe = at + half;
         let place = (u64::from(first) + probe * u64::from(stride)) as u16 >> 1;
         let (entry_hi, entry_lo) = (page.double(place), page.double(place.wrapping_add(1)));
-        let below = at_most(entry_hi, hi) & (1 ^ at_most(hi, entry_hi));
+        let below = at_most(entry_hi, hi) & !at_most(hi, entry_hi);
         let equal = at_most(entry_hi, hi) & at_most(hi, entry_hi);
         let not_above = below | (equal & at_most(entry_lo, lo));
-        at += half & not_above.wrapping_neg();
+        at += half & not_above;
     }
     at as u16
 }
 
 #[cfg(test)]
 mod tests {
-    use super::at_most;
+    use super::{at_most, at_most_63};
 
     #[test]
     fn at_most_is_at_most() {
@@ -143,7 +148,9 @@ mod tests {
         ];
         for a in interesting {
             for b in interesting {
-                assert_eq!(at_most(a, b) == 1, a <= b, "{a} {b}");
+                assert_eq!(at_most(a, b), if a <= b { u64::MAX } else { 0 }, "{a} {b}");
+                let (a, b) = (a >> 1, b >> 1);
+                assert_eq!(at_most_63(a, b), at_most(a, b), "{a} {b}");
             }
         }
     }

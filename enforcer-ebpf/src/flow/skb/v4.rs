@@ -75,7 +75,7 @@ impl V4Head {
 #[inline(always)]
 fn short_head(ctx: &SkBuffContext, ip: usize) -> Result<V4Head, Fault> {
     let mut head = [0; V4_HEAD / 4];
-    // One place for both: the stack of the longest program is full.
+    // One place for both: the longest program is short of stack.
     // SAFETY: the verifier checks that `head` has room for this many bytes.
     let mut load = |bytes: usize| unsafe {
         bpf_skb_load_bytes(
@@ -103,20 +103,11 @@ fn short_head(ctx: &SkBuffContext, ip: usize) -> Result<V4Head, Fault> {
 pub(super) fn plain(ctx: &SkBuffContext, ip: usize) -> Option<Packet> {
     const VERSION_AND_LENGTH: u8 = 0x45;
     let head = V4Head::at(in_place::<V4_HEAD>(ctx, ip)?);
-    let proto = Proto(head.byte(9));
-    if head.byte(0) != VERSION_AND_LENGTH || head.is_fragment() || !proto.has_ports() {
+    let has_ports = Proto(head.byte(9)).has_ports();
+    if head.byte(0) != VERSION_AND_LENGTH || head.is_fragment() || !has_ports {
         return None;
     }
-    let (source, ports) = ports(proto, false, u64::from(head.0[5])).ok()?;
-    Some(Packet {
-        dst: Addr::from_v4(head.0[4].to_ne_bytes()),
-        proto,
-        ports,
-        source,
-        payload: ip + V4_HEADER,
-        housekeeping: false,
-        fragment: 0,
-    })
+    packet(head, ip, V4_HEADER, u64::from(head.0[5])).ok()
 }
 
 #[inline(always)]
@@ -135,12 +126,18 @@ pub(super) fn parse(ctx: &SkBuffContext, ip: usize, head: V4Head) -> Result<Pack
             fault => return Err(Fault::from_byte(fault as u8 - 1)),
         }
     }
-    let proto = Proto(head.byte(9));
     let word = if header_bytes == V4_HEADER {
         u64::from(head.0[5])
     } else {
         load_word(ctx, ip + header_bytes)
     };
+    packet(head, ip, header_bytes, word)
+}
+
+/// The packet of a header of so many bytes; `word` is what lies after it, as [`load_word`] gives it.
+#[inline(always)]
+fn packet(head: V4Head, ip: usize, header_bytes: usize, word: u64) -> Result<Packet, Fault> {
+    let proto = Proto(head.byte(9));
     let (source, ports) = ports(proto, head.is_later_fragment(), word)?;
     Ok(Packet {
         dst: Addr::from_v4(head.0[4].to_ne_bytes()),

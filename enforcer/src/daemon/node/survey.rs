@@ -51,7 +51,7 @@ pub(super) struct Surveyor {
     at_work: bool,
     /// What to look at when the thread is back.
     next: Option<Extent>,
-    /// Since they were listed.
+    /// They changed since they were listed.
     interfaces_changed: bool,
     /// They changed since anybody asked whether answers that come by them are to be believed.
     untrusted: bool,
