@@ -53,6 +53,18 @@ enum Verb {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Nothing but the way from nothing to enforcing
+    Start {
+        /// How often each is measured
+        #[arg(long, default_value_t = 11)]
+        rounds: usize,
+    },
+    /// Nothing but a daemon: pushes, new cgroups, records, and what it takes when idle
+    Node {
+        /// How many pushes, cgroups and records
+        #[arg(long, default_value_t = 50)]
+        times: usize,
+    },
     /// Nothing but enforcer and empty programs under one load, to see what a change of code does
     Own {
         /// What to send
@@ -82,6 +94,8 @@ fn main() -> ExitCode {
         Verb::Run { scale, target } => run::bench(scale, &target),
         Verb::Report { target } => report::write(&target),
         Verb::Events { rounds } => run::events(rounds).map(drop),
+        Verb::Start { rounds } => run::start(rounds).map(drop),
+        Verb::Node { times } => run::node(times).map(drop),
         Verb::Own { load, v6, pairs } => run::own(load, v6, pairs),
         Verb::Profile { load, seconds } => run::profile(load, Duration::from_secs(seconds)),
         Verb::Client => client::serve(),

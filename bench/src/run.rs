@@ -20,13 +20,14 @@ use crate::{
     machine::Machine,
     memory::Memory,
     names,
-    node::{self, Patience},
+    node::{self, NodeFigures, Patience},
     outcome::{Outcome, Verified},
     own::{self, Own},
     pairs::{self, Effort},
     report,
     stage::Stage,
-    start, swap, table,
+    start::{self, ColdStart},
+    swap, table,
 };
 
 /// How much to measure.
@@ -142,12 +143,8 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
     eprintln!("==> swap: one world database after the other under traffic");
     let swap = swap::measure(&mut stage, scale.swaps())?;
     print!("{}", table::swap(&swap));
-    eprintln!("==> start: from nothing to enforcing");
-    let start = start::measure(&stage, scale.starts())?;
-    print!("{}", table::start(&start));
-    eprintln!("==> node: what a daemon does, and what it takes to do nothing");
-    let node = node::measure(scale.patience())?;
-    print!("{}", table::node(&node));
+    let start = cold_start(&stage, scale.starts())?;
+    let node = daemon(scale.patience())?;
     let memory = Memory::measure(&stage.policies, &stage.geo)?;
     print!("{}", table::memory(&memory));
     let events = events(scale.starts())?;
@@ -178,6 +175,37 @@ pub(crate) fn bench(scale: Scale, target: &Path) -> Result<()> {
         report::write(target)?;
     }
     Ok(())
+}
+
+/// The way from nothing to enforcing.
+///
+/// # Errors
+/// The bench cannot be set up, `enforcer` is not built, or a stage fails.
+pub(crate) fn start(rounds: usize) -> Result<ColdStart> {
+    cold_start(&Stage::new()?, rounds)
+}
+
+fn cold_start(stage: &Stage, rounds: usize) -> Result<ColdStart> {
+    eprintln!("==> start: from nothing to enforcing");
+    let start = start::measure(stage, rounds)?;
+    print!("{}", table::start(&start));
+    Ok(start)
+}
+
+/// What a daemon does, and what it takes to do nothing.
+///
+/// # Errors
+/// `enforcer` is not built, or refuses.
+pub(crate) fn node(times: usize) -> Result<NodeFigures> {
+    let idle = Scale::Quick.patience().idle;
+    daemon(Patience { times, idle })
+}
+
+fn daemon(patience: Patience) -> Result<NodeFigures> {
+    eprintln!("==> node: what a daemon does, and what it takes to do nothing");
+    let node = node::measure(patience)?;
+    print!("{}", table::node(&node));
+    Ok(node)
 }
 
 /// Records of refusals, from the kernel to sinks.

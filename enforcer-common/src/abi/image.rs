@@ -75,6 +75,12 @@ impl Page {
         self.0[index as usize] = word;
     }
 
+    /// Sets the words from `index` on. Panics when they do not fit.
+    pub fn set_words(&mut self, index: u16, words: &[u32]) {
+        let index = usize::from(index);
+        self.0[index..index + words.len()].copy_from_slice(words);
+    }
+
     /// Sets the double word at `index`, counted in double words.
     pub fn set_double(&mut self, index: u16, double: u64) {
         let at = (index << 1) as usize;

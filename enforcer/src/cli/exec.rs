@@ -52,12 +52,8 @@ pub(super) fn run(args: &ExecArgs, instance: &str) -> anyhow::Result<ExitCode> {
         }
     };
     let mut policies = loaded.policies;
-    let has_names = policies.iter().any(|policy| policy.dns.is_some());
-    let programs = Loading::start(if has_names {
-        Build::Plain
-    } else {
-        Build::Nameless
-    });
+    let names = policies.iter().any(|policy| policy.dns.is_some());
+    let programs = Loading::start(Build::Command { names });
     if args.audit {
         for policy in &mut policies {
             policy.mode = Mode::Audit;

@@ -30,35 +30,81 @@ pub(super) fn write(arena: &mut Arena, partition: &Partition<'_>) -> Tables {
 
 /// An index of 64-bit numbers: the first halves of addresses, or hashes of names. Its page.
 pub(super) fn write_index(arena: &mut Arena, ranges: &Flat<u64, Atom>) -> u8 {
-    let nodes: Vec<u32> = by_prefix(
-        ranges,
-        1 << 16,
-        |start| (start >> 48) as usize,
-        |prefix| (prefix as u64) << 48,
-    )
-    .map(|mut entries| {
-        for (start, _) in &mut entries {
-            *start <<= 16;
-        }
-        node(arena, &entries).pack()
-    })
-    .collect();
+    const BITS: u32 = 16;
+    let all = Under {
+        prefix: 0,
+        known: 0,
+        before: Atom(0),
+        starts: ranges,
+    };
+    let nodes: Vec<u32> = all.split(BITS).map(|it| node(arena, &it).pack()).collect();
     arena.put(&nodes).page
 }
 
-/// The node for entries whose bits not yet looked at stand at the top of their starts. After 48 bits
-/// there is one entry: ranges of different atoms start at different addresses.
-fn node(arena: &mut Arena, entries: &Flat<u64, Atom>) -> Node {
-    if let [(_, atom)] = entries[..] {
+/// What is known of the numbers under a prefix.
+#[derive(Clone, Copy)]
+struct Under<'a> {
+    /// The first of them.
+    prefix: u64,
+    /// Bits of the prefix: those already looked at.
+    known: u32,
+    /// What holds there, unless a range starts with the first of them.
+    before: Atom,
+    /// Ranges that start among them.
+    starts: &'a [(u64, Atom)],
+}
+
+impl<'a> Under<'a> {
+    /// Whether no range starts with the first number.
+    fn begins_before(&self) -> bool {
+        self.starts
+            .first()
+            .is_none_or(|&(start, _)| start != self.prefix)
+    }
+
+    fn len(&self) -> usize {
+        self.starts.len() + usize::from(self.begins_before())
+    }
+
+    /// Ranges of all of them, with the bits not yet looked at from the highest down. There are some
+    /// such bits, or it is one range: ranges of different atoms start at different numbers.
+    fn entries(&self) -> impl Iterator<Item = (u64, Atom)> {
+        let first = self.begins_before().then_some((self.prefix, self.before));
+        let all = first.into_iter().chain(self.starts.iter().copied());
+        all.map(|(start, atom)| (start << self.known, atom))
+    }
+
+    /// What is under each longer prefix.
+    fn split(self, bits: u32) -> impl Iterator<Item = Under<'a>> {
+        let known = self.known + bits;
+        let (mut rest, mut before) = (self.starts, self.before);
+        (0..1_u64 << bits).map(move |next| {
+            let prefix = self.prefix | next << (64 - known);
+            let within = |&&(start, _): &&(u64, Atom)| (start ^ prefix) >> (64 - known) == 0;
+            let (starts, after) = rest.split_at(rest.iter().take_while(within).count());
+            let under = Under {
+                prefix,
+                known,
+                before,
+                starts,
+            };
+            rest = after;
+            before = starts.last().map_or(before, |&(_, atom)| atom);
+            under
+        })
+    }
+}
+
+fn node(arena: &mut Arena, under: &Under<'_>) -> Node {
+    let len = under.len();
+    if len == 1 {
+        let atom = under.starts.first().map_or(under.before, |&(_, atom)| atom);
         return Node::Leaf(atom);
     }
-    if entries.len() <= usize::from(SHORT_ENTRIES)
-        && entries.iter().all(|(start, _)| start << 16 == 0)
-    {
-        let words = entries
-            .iter()
-            .map(|&(start, atom)| (start >> 32) as u32 | u32::from(atom.0));
-        let mut words: Vec<u32> = words.collect();
+    if len <= usize::from(SHORT_ENTRIES) && under.entries().all(|(start, _)| start << 16 == 0) {
+        let mut words = Vec::with_capacity(len.next_power_of_two());
+        let entries = under.entries();
+        words.extend(entries.map(|(start, atom)| (start >> 32) as u32 | u32::from(atom.0)));
         let steps = pad(&mut words);
         let place = arena.put(&words);
         return Node::Short {
@@ -67,10 +113,9 @@ fn node(arena: &mut Arena, entries: &Flat<u64, Atom>) -> Node {
             steps,
         };
     }
-    if entries.len() <= usize::from(BUCKET_ENTRIES) {
-        let doubles = entries
-            .iter()
-            .map(|&(start, atom)| start & !0xffff | u64::from(atom.0));
+    if len <= usize::from(BUCKET_ENTRIES) {
+        let entries = under.entries();
+        let doubles = entries.map(|(start, atom)| start & !0xffff | u64::from(atom.0));
         let mut doubles: Vec<u64> = doubles.collect();
         let steps = pad(&mut doubles);
         let place = arena.put(&words_of(doubles));
@@ -80,53 +125,12 @@ fn node(arena: &mut Arena, entries: &Flat<u64, Atom>) -> Node {
             steps,
         };
     }
-    let children: Vec<u32> = by_prefix(
-        entries,
-        1 << 8,
-        |start| (start >> 56) as usize,
-        |prefix| (prefix as u64) << 56,
-    )
-    .map(|mut entries| {
-        for (start, _) in &mut entries {
-            *start <<= 8;
-        }
-        node(arena, &entries).pack()
-    })
-    .collect();
+    let children: Vec<u32> = under.split(8).map(|it| node(arena, &it).pack()).collect();
     let place = arena.put(&children);
     Node::Inner {
         page: place.page,
         offset: place.word,
     }
-}
-
-/// For each of `count` prefixes: its ranges, the first one starting where the prefix does.
-fn by_prefix<K: Copy + PartialEq>(
-    ranges: &Flat<K, Atom>,
-    count: usize,
-    prefix_of: impl Fn(K) -> usize,
-    start_of: impl Fn(usize) -> K,
-) -> impl Iterator<Item = Flat<K, Atom>> {
-    let mut next = 0;
-    let mut current = Atom(0);
-    (0..count).map(move |prefix| {
-        let first = next;
-        while next < ranges.len() && prefix_of(ranges[next].0) == prefix {
-            next += 1;
-        }
-        let mut entries = Vec::with_capacity(next - first + 1);
-        if ranges
-            .get(first)
-            .is_none_or(|&(start, _)| start != start_of(prefix) || first == next)
-        {
-            entries.push((start_of(prefix), current));
-        }
-        entries.extend_from_slice(&ranges[first..next]);
-        if let Some(&(_, last)) = entries.last() {
-            current = last;
-        }
-        entries
-    })
 }
 
 /// Ranges of whole /64s, and a tail for the /64s that hold several.

@@ -42,16 +42,52 @@ pub(super) fn merged<K: Copy, V: Copy + PartialEq>(
     flat
 }
 
-/// Lays `b` over `a`; `combine` is asked once for each pair of values.
+/// Lays `b` over `a`; `combine` is asked once for each pair of values, which are small numbers.
 pub(super) fn overlay<K: Copy + Ord>(
     a: &[(K, u32)],
     b: &[(K, u32)],
     mut combine: impl FnMut(u32, u32) -> u32,
 ) -> Flat<K, u32> {
-    let mut combined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-    let pairs = side_by_side(a, b).map(|(start, pair)| {
-        let value = combined.entry(pair);
-        (start, *value.or_insert_with(|| combine(pair.0, pair.1)))
+    let mut combined = Combined::new(count(a), count(b));
+    let pairs = side_by_side(a, b).map(|(start, (of_a, of_b))| {
+        let value = combined.of((of_a, of_b), || combine(of_a, of_b));
+        (start, value)
     });
     merged(pairs)
+}
+
+fn count<K>(flat: &[(K, u32)]) -> usize {
+    let most = flat.iter().map(|&(_, value)| value).max();
+    most.map_or(0, |most| most as usize + 1)
+}
+
+/// What pairs of numbers were combined to.
+enum Combined {
+    /// One number for each pair, or [`Combined::UNKNOWN`]; rows of so many.
+    Dense(Vec<u32>, usize),
+    Sparse(FxHashMap<(u32, u32), u32>),
+}
+
+impl Combined {
+    const UNKNOWN: u32 = u32::MAX;
+    /// 1 MiB: what is asked for each range of a world should stay in a cache.
+    const MOST: usize = 1 << 18;
+
+    fn new(of_a: usize, of_b: usize) -> Self {
+        match of_a.checked_mul(of_b) {
+            Some(pairs @ ..=Self::MOST) => Self::Dense(vec![Self::UNKNOWN; pairs], of_b),
+            Some(_) | None => Self::Sparse(FxHashMap::default()),
+        }
+    }
+
+    fn of(&mut self, (a, b): (u32, u32), combine: impl FnOnce() -> u32) -> u32 {
+        let known = match self {
+            Self::Dense(pairs, row) => &mut pairs[a as usize * *row + b as usize],
+            Self::Sparse(pairs) => pairs.entry((a, b)).or_insert(Self::UNKNOWN),
+        };
+        if *known == Self::UNKNOWN {
+            *known = combine();
+        }
+        *known
+    }
 }

@@ -53,10 +53,7 @@ impl Arena {
             page: number as u8,
             word: self.free as u16,
         };
-        let page = &mut self.pages[number];
-        for (offset, &word) in words.iter().enumerate() {
-            page.set_word(place.word + offset as u16, word);
-        }
+        self.pages[number].set_words(place.word, words);
         self.free += words.len();
         place
     }
@@ -141,10 +138,7 @@ impl Header {
     pub(super) fn append_matrix(&mut self, lists: &ClassLists) {
         self.set(ImageHeader::MATRIX, self.pages.len() as u32);
         for words in lists.matrix.chunks(PAGE_WORDS) {
-            let page = self.append();
-            for (index, &word) in words.iter().enumerate() {
-                page.set_word(index as u16, word);
-            }
+            self.append().set_words(0, words);
         }
     }
 

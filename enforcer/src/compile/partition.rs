@@ -5,9 +5,10 @@
 //! predicate can tell apart grow together again, so that a world database shrinks to what the
 //! loaded policies ask about before the networks come in.
 
-use std::collections::HashMap;
+use std::{panic::resume_unwind, thread};
 
 use enforcer_common::abi::Atom;
+use rustc_hash::FxHashMap;
 
 use super::{
     CompileError, Input,
@@ -47,10 +48,15 @@ impl<'a> Partition<'a> {
         input: &Input<'_>,
         predicates: &'a Predicates<'a>,
     ) -> Result<Self, CompileError> {
-        let mut layers = Layers::new(predicates, input);
-        let v4 = layers.lay(|database| &database.v4, special::flat_v4(), v4_bounds);
-        let v6 = layers.lay(|database| &database.v6, special::flat_v6(), v6_bounds);
-        let signatures: Vec<Bits> = layers.signatures.values().into_iter().cloned().collect();
+        let layers = Layers::new(predicates, input);
+        let (v4, v6) = thread::scope(|scope| {
+            let v4 = scope.spawn(|| layers.lay(|it| &it.v4, special::flat_v4(), v4_bounds));
+            let v6 = layers.lay(|it| &it.v6, special::flat_v6(), v6_bounds);
+            (v4.join().unwrap_or_else(|panic| resume_unwind(panic)), v6)
+        });
+        let mut signatures = Interner::new();
+        let (v4, v6) = (v4.numbered(&mut signatures), v6.numbered(&mut signatures));
+        let signatures = signatures.into_values();
         if signatures.len() > Self::MOST_ATOMS {
             return Err(CompileError::TooManyAtoms {
                 atoms: signatures.len(),
@@ -58,15 +64,6 @@ impl<'a> Partition<'a> {
                 largest: predicates.largest(),
             });
         }
-        let to_atom = |id: u32| Atom(id as u16);
-        let v4 = v4
-            .into_iter()
-            .map(|(start, id)| (start, to_atom(id)))
-            .collect();
-        let v6 = v6
-            .into_iter()
-            .map(|(start, id)| (start, to_atom(id)))
-            .collect();
         Ok(Self {
             predicates,
             v4,
@@ -109,11 +106,11 @@ fn v6_bounds(cidr: Cidr) -> Option<(u128, Option<u128>)> {
 }
 
 /// Values to small numbers, in the order of appearance.
-struct Interner<T>(HashMap<T, u32>);
+struct Interner<T>(FxHashMap<T, u32>);
 
 impl<T: Eq + std::hash::Hash> Interner<T> {
     fn new() -> Self {
-        Self(HashMap::new())
+        Self(FxHashMap::default())
     }
 
     fn id(&mut self, value: T) -> u32 {
@@ -122,8 +119,8 @@ impl<T: Eq + std::hash::Hash> Interner<T> {
     }
 
     /// By number.
-    fn values(&self) -> Vec<&T> {
-        let mut values: Vec<(u32, &T)> = self.0.iter().map(|(value, &id)| (id, value)).collect();
+    fn into_values(self) -> Vec<T> {
+        let mut values: Vec<(u32, T)> = self.0.into_iter().map(|(value, id)| (id, value)).collect();
         values.sort_unstable_by_key(|&(id, _)| id);
         values.into_iter().map(|(_, value)| value).collect()
     }
@@ -140,17 +137,30 @@ struct GeoRows {
 /// Stands for every ASN that no peer names: they need not be told apart. RFC 7607 reserves 0.
 const NO_ONE: Asn = Asn(0);
 
-/// The layers, with what both families share.
+/// What the layers of both families are made from.
 struct Layers<'a, 'p> {
     predicates: &'p Predicates<'a>,
     input: &'p Input<'a>,
     /// For each database: location to the number of its features.
     features: Vec<Vec<u32>>,
-    /// Locations reduced to what the predicates ask about.
+    /// Locations reduced to what the predicates ask about, by number.
     reduced: Vec<Location>,
-    geo: Interner<GeoRows>,
-    networks: Interner<Bits>,
-    signatures: Interner<Bits>,
+}
+
+/// The addresses of one family, by the numbers of signatures of its own.
+struct Laid<K> {
+    flat: Flat<K, u32>,
+    signatures: Vec<Bits>,
+}
+
+impl<K> Laid<K> {
+    /// With atoms in the order of appearance in all families. Those past the last one are not used.
+    fn numbered(self, signatures: &mut Interner<Bits>) -> Flat<K, Atom> {
+        let of_own = self.signatures.into_iter();
+        let atoms: Vec<Atom> = of_own.map(|it| Atom(signatures.id(it) as u16)).collect();
+        let flat = self.flat.into_iter();
+        flat.map(|(start, id)| (start, atoms[id as usize])).collect()
+    }
 }
 
 impl<'a, 'p> Layers<'a, 'p> {
@@ -171,22 +181,18 @@ impl<'a, 'p> Layers<'a, 'p> {
             predicates,
             input,
             features: features.collect(),
-            reduced: reduced.values().into_iter().copied().collect(),
-            geo: Interner::new(),
-            networks: Interner::new(),
-            signatures: Interner::new(),
+            reduced: reduced.into_values(),
         }
     }
 
     fn lay<K: Copy + Ord + Default + 'p>(
-        &mut self,
-        ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
+        &self,
+        ranges: impl Fn(&'p Database) -> &'p [(K, LocationId)],
         special: &[(K, Option<SpecialRange>)],
         bounds: impl Fn(Cidr) -> Option<(K, Option<K>)>,
-    ) -> Flat<K, u32> {
-        let geo = self.lay_databases(ranges);
-        let networks = self.lay_networks(bounds);
-        let rows = self.geo.values();
+    ) -> Laid<K> {
+        let (geo, rows) = self.lay_databases(ranges);
+        let (networks, network_rows) = self.lay_networks(bounds);
         let kinds: Vec<Option<SpecialRange>> = [None]
             .into_iter()
             .chain(SpecialRange::ALL.map(|(range, _)| Some(range)))
@@ -206,76 +212,84 @@ impl<'a, 'p> Layers<'a, 'p> {
             .collect();
         let mut places = Interner::new();
         let places_flat = overlay(&geo, &special, |geo, kind| {
-            let GeoRows { ordinary, special } = rows[geo as usize];
+            let GeoRows { ordinary, special } = &rows[geo as usize];
             let located = if kind == 0 { ordinary } else { special };
             places.id(and(located, &range_rows[kind as usize]))
         });
-        let places = places.values();
-        let network_rows = self.networks.values();
-        let signatures = &mut self.signatures;
-        overlay(&places_flat, &networks, |place, networks| {
-            signatures.id(and(places[place as usize], network_rows[networks as usize]))
-        })
+        let places = places.into_values();
+        let mut signatures = Interner::new();
+        let flat = overlay(&places_flat, &networks, |place, networks| {
+            signatures.id(and(&places[place as usize], &network_rows[networks as usize]))
+        });
+        Laid {
+            flat,
+            signatures: signatures.into_values(),
+        }
     }
 
-    /// Lays the databases over each other: ranges to numbers of [`GeoRows`].
+    /// Lays the databases over each other: ranges to numbers of rows, and those.
     fn lay_databases<K: Copy + Ord + Default + 'p>(
-        &mut self,
-        ranges: impl Fn(&'p Database) -> &'p Vec<(K, LocationId)>,
-    ) -> Flat<K, u32> {
-        let Self {
-            predicates,
-            input,
-            features,
-            reduced,
-            geo,
-            ..
-        } = self;
-        let mut tuples: Interner<Vec<u32>> = Interner::new();
-        let mut laid: Flat<K, u32> = vec![(K::default(), tuples.id(Vec::new()))];
-        for (database, features) in input.geo.databases.iter().zip(features.iter()) {
-            let ranges = ranges(database);
-            let next = merged(
-                ranges
-                    .iter()
-                    .map(|&(start, id)| (start, features[id.0 as usize])),
-            );
-            let known = std::mem::replace(&mut tuples, Interner::new());
-            let known = known.values();
-            laid = overlay(&laid, &next, |tuple, feature| {
-                let mut tuple = known[tuple as usize].clone();
-                tuple.push(feature);
-                tuples.id(tuple)
-            });
+        &self,
+        ranges: impl Fn(&'p Database) -> &'p [(K, LocationId)],
+    ) -> (Flat<K, u32>, Vec<GeoRows>) {
+        let mut geo = Interner::new();
+        let mut rows = |tuple: &[u32]| geo.id(self.rows(tuple));
+        let databases = self.input.geo.databases.iter().zip(&self.features);
+        let mut featured = databases.map(|(database, features)| {
+            let ranges = ranges(database).iter();
+            ranges.map(|&(start, id)| (start, features[id.0 as usize]))
+        });
+        let laid = match (featured.next(), featured.next()) {
+            (None, _) => vec![(K::default(), rows(&[]))],
+            (Some(only), None) => {
+                // The usual case: no list of a million ranges but the one that is kept.
+                let features = 0..self.reduced.len() as u32;
+                let of_feature: Vec<u32> = features.map(|feature| rows(&[feature])).collect();
+                merged(only.map(|(start, feature)| (start, of_feature[feature as usize])))
+            }
+            (Some(first), Some(second)) => {
+                let features = 0..self.reduced.len() as u32;
+                let mut known: Vec<Vec<u32>> = features.map(|feature| vec![feature]).collect();
+                let mut laid = merged(first);
+                for next in [second].into_iter().chain(featured) {
+                    let mut tuples = Interner::new();
+                    laid = overlay(&laid, &merged(next), |tuple, feature| {
+                        let mut tuple = known[tuple as usize].clone();
+                        tuple.push(feature);
+                        tuples.id(tuple)
+                    });
+                    known = tuples.into_values();
+                }
+                let of_tuple: Vec<u32> = known.iter().map(|tuple| rows(tuple)).collect();
+                let laid = laid.into_iter();
+                merged(laid.map(|(start, tuple)| (start, of_tuple[tuple as usize])))
+            }
+        };
+        (laid, geo.into_values())
+    }
+
+    /// What the predicates make of what each database says.
+    fn rows(&self, tuple: &[u32]) -> GeoRows {
+        let located = tuple.iter().map(|&feature| self.reduced[feature as usize]);
+        let locations: Vec<Location> = located.collect();
+        let agreement = self.input.geo.agreement;
+        GeoRows {
+            ordinary: self
+                .predicates
+                .row(|_, peer| location_fits(peer, &locations, agreement)),
+            special: self
+                .predicates
+                .row(|_, peer| !asks_where(peer) && asn_fits(peer, &locations, agreement)),
         }
-        let agreement = input.geo.agreement;
-        let of_tuple: Vec<u32> = tuples
-            .values()
-            .into_iter()
-            .map(|tuple| {
-                let locations: Vec<Location> = tuple
-                    .iter()
-                    .map(|&feature| reduced[feature as usize])
-                    .collect();
-                geo.id(GeoRows {
-                    ordinary: predicates.row(|_, peer| location_fits(peer, &locations, agreement)),
-                    special: predicates
-                        .row(|_, peer| !asks_where(peer) && asn_fits(peer, &locations, agreement)),
-                })
-            })
-            .collect();
-        merged(
-            laid.into_iter()
-                .map(|(start, tuple)| (start, of_tuple[tuple as usize])),
-        )
     }
 
     /// The policies' networks as ranges: numbers of rows that say for which predicates an address
     /// is in `cidrs` (or there are none) and not in `except`.
     fn lay_networks<K: Copy + Ord + Default>(
-        &mut self,
+        &self,
         bounds: impl Fn(Cidr) -> Option<(K, Option<K>)>,
-    ) -> Flat<K, u32> {
+    ) -> (Flat<K, u32>, Vec<Bits>) {
+        let mut networks = Interner::new();
         let mut turns: Vec<(K, Turn)> = Vec::new();
         for (index, peer) in self.predicates.distinct.iter().enumerate() {
             for (list, except) in [(peer.cidrs, false), (Some(peer.except), true)] {
@@ -309,7 +323,7 @@ impl<'a, 'p> Layers<'a, 'p> {
         turns.sort_by_key(|&(at, _)| at);
         let mut inside = self.predicates.row(|_, peer| peer.cidrs.is_none());
         let mut excepted = self.predicates.row(|_, _| false);
-        let mut flat = vec![(K::default(), self.networks.id(inside.clone()))];
+        let mut flat = vec![(K::default(), networks.id(inside.clone()))];
         for same_place in turns.chunk_by(|a, b| a.0 == b.0) {
             for (_, turn) in same_place {
                 let bits = if turn.except {
@@ -328,13 +342,13 @@ impl<'a, 'p> Layers<'a, 'p> {
                 .iter()
                 .zip(&excepted)
                 .map(|(inside, except)| inside & !except);
-            let id = self.networks.id(row.collect());
+            let id = networks.id(row.collect());
             match flat.last_mut() {
                 Some(last) if last.0 == same_place[0].0 => last.1 = id,
                 _ => flat.push((same_place[0].0, id)),
             }
         }
-        merged(flat.into_iter())
+        (merged(flat.into_iter()), networks.into_values())
     }
 }
 

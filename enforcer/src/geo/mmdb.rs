@@ -58,7 +58,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Database, GeoError> {
 
     let tree = Tree::new(bytes, metadata).map_err(damaged)?;
     let (v4, v6) = tree.walk().map_err(damaged)?;
-    let mut records = Records::new(path, &reader, bytes.len());
+    let mut records = Records::new(path, &reader);
     let v4 = records.locate::<_, Ipv4Addr>(v4)?;
     let v6 = records.locate::<_, Ipv6Addr>(v6)?;
     let (locations, as_names) = records.finish();

@@ -14,10 +14,7 @@ use aya::{
 use enforcer_common::abi::names;
 use serde::Serialize;
 
-use super::{
-    attach::HOOKS, build::Build, devices::DEVICE_HOOKS, error::KernelError, pins::PinDir,
-    refusal::Refusal,
-};
+use super::{build::Build, error::KernelError, pins::PinDir, refusal::Refusal};
 
 /// Maps that are pinned.
 pub(super) const MAPS: [&str; 22] = [
@@ -46,13 +43,11 @@ pub(super) const MAPS: [&str; 22] = [
     names::ALLOWED,
 ];
 
-/// Every program.
-fn programs() -> impl Iterator<Item = &'static str> {
-    HOOKS.into_iter().chain(DEVICE_HOOKS)
-}
-
 /// Loaded programs that are not yet pinned.
-pub struct Object(Ebpf);
+pub struct Object {
+    build: Build,
+    ebpf: Ebpf,
+}
 
 /// Programs on their way through the verifier, which takes as long as reading a world database: the
 /// two are done at the same time.
@@ -84,7 +79,7 @@ pub struct ProgramReport {
 }
 
 impl Object {
-    /// Creates the maps and loads every program.
+    /// Creates the maps and loads the programs.
     ///
     /// # Errors
     /// A privilege or a kernel feature is missing.
@@ -92,27 +87,30 @@ impl Object {
         let records = u8::from(build.records_flows());
         let reads_names = u8::from(build.reads_names());
         let mut loader = EbpfLoader::new();
+        // The programs read no structs of the kernel, so what it says of those would be parsed in vain.
+        loader.btf(None);
         loader.override_global(names::RECORD_FLOWS, &records, true);
         loader.override_global(names::READ_NAMES, &reads_names, true);
         if !build.records_flows() {
             loader.map_max_entries(names::RECORDED, 1);
         }
         let mut ebpf = loader.load(build.object()).map_err(object_error)?;
-        load_programs(&mut ebpf)?;
-        Ok(Self(ebpf))
+        load_programs(&mut ebpf, build)?;
+        Ok(Self { build, ebpf })
     }
 
     /// What the verifier made of each program.
     #[must_use]
     pub fn report(&self) -> Vec<ProgramReport> {
         let instructions = |name| {
-            self.0
+            self.ebpf
                 .program(name)?
                 .info()
                 .ok()?
                 .verified_instruction_count()
         };
-        programs()
+        self.build
+            .programs()
             .map(|name| ProgramReport {
                 name,
                 verified_instructions: instructions(name),
@@ -123,9 +121,9 @@ impl Object {
     /// Pins programs and maps below `dir`.
     pub(super) fn pin(mut self, dir: &PinDir) -> Result<Maps, KernelError> {
         dir.make()?;
-        for hook in programs() {
+        for hook in self.build.programs() {
             let path = dir.program(hook);
-            let program = self.0.program_mut(hook).ok_or(KernelError::Missing(hook))?;
+            let program = self.ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
             program.pin(&path).map_err(|source| KernelError::Pin {
                 path,
                 source: Box::new(source),
@@ -133,7 +131,7 @@ impl Object {
         }
         for name in MAPS {
             let path = dir.map(name);
-            let map = self.0.map(name).ok_or(KernelError::Missing(name))?;
+            let map = self.ebpf.map(name).ok_or(KernelError::Missing(name))?;
             map.pin(&path).map_err(|source| KernelError::Pin {
                 path,
                 source: Box::new(source),
@@ -145,18 +143,18 @@ impl Object {
     }
 }
 
-/// Loads every program, each on a thread of its own: the verifier takes most of the time from start
+/// Loads the programs of a build, each on a thread of its own: the verifier takes most of the time from start
 /// to enforcing, and works on as many at once as it is asked to.
-fn load_programs(ebpf: &mut Ebpf) -> Result<(), KernelError> {
+fn load_programs(ebpf: &mut Ebpf, build: Build) -> Result<(), KernelError> {
     thread::scope(|scope| {
         let loads: Vec<_> = ebpf
             .programs_mut()
             .filter_map(|(name, program)| {
-                let hook = programs().find(|&hook| hook == name)?;
+                let hook = build.programs().find(|&hook| hook == name)?;
                 Some((hook, scope.spawn(move || load_program(hook, program))))
             })
             .collect();
-        for hook in programs() {
+        for hook in build.programs() {
             if !loads.iter().any(|&(loaded, _)| loaded == hook) {
                 return Err(KernelError::Missing(hook));
             }

@@ -50,7 +50,7 @@ impl Node {
     /// The log cannot be read.
     pub fn traces(&self) -> Result<Option<Traces>, KernelError> {
         match self.settings.programs {
-            Build::Plain | Build::Nameless | Build::Recording => Ok(None),
+            Build::Plain | Build::Recording | Build::Command { .. } => Ok(None),
             Build::Traced => self.enforcement.traces().map(Some),
         }
     }

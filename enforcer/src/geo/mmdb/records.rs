@@ -1,8 +1,9 @@
 //! Records of the data section, each decoded once.
 
-use std::{collections::HashMap, net::IpAddr, path::Path};
+use std::{net::IpAddr, path::Path};
 
 use maxminddb::{MaxMindDbError, Reader};
+use rustc_hash::FxHashMap;
 
 use super::{
     layout,
@@ -14,25 +15,23 @@ use crate::geo::{CountryCode, GeoError, Location, LocationId};
 pub(super) struct Records<'a> {
     path: &'a Path,
     reader: &'a Reader<&'a [u8]>,
-    nodes: u32,
-    /// By distance of the record from `nodes`: one more than the location, 0 for not seen yet.
-    seen: Vec<u32>,
-    ids: HashMap<u64, LocationId>,
+    /// Those seen already. A table by offset would be quicker to ask, and is not: it is as large as the
+    /// file, and what is read before it is written makes the kernel interrupt all processors.
+    seen: FxHashMap<Record, LocationId>,
+    ids: FxHashMap<u64, LocationId>,
     locations: Vec<Location>,
     names: Builder,
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(path: &'a Path, reader: &'a Reader<&'a [u8]>, file_bytes: usize) -> Self {
+    pub(super) fn new(path: &'a Path, reader: &'a Reader<&'a [u8]>) -> Self {
         let unknown = Location::default();
+        let nothing = Record(reader.metadata().node_count);
         Self {
             path,
             reader,
-            nodes: reader.metadata().node_count,
-            // Zeroed memory costs nothing until it is touched, so the size of the file, which
-            // bounds the distances, will do.
-            seen: vec![0; file_bytes],
-            ids: HashMap::from([(key(unknown), LocationId(0))]),
+            seen: [(nothing, LocationId(0))].into_iter().collect(),
+            ids: [(key(unknown), LocationId(0))].into_iter().collect(),
             locations: vec![unknown],
             names: Builder::default(),
         }
@@ -61,18 +60,12 @@ impl<'a> Records<'a> {
         record: Record,
         address: T,
     ) -> Result<LocationId, GeoError> {
-        let distance = (record.0 - self.nodes) as usize;
-        if distance == 0 {
-            return Ok(LocationId(0));
-        }
-        if let Some(&known @ 1..) = self.seen.get(distance) {
-            return Ok(LocationId(known - 1));
+        if let Some(&known) = self.seen.get(&record) {
+            return Ok(known);
         }
         // A record that points beyond the file is refused here.
         let id = self.decode(address.into().into())?;
-        if let Some(slot) = self.seen.get_mut(distance) {
-            *slot = id.0 + 1;
-        }
+        self.seen.insert(record, id);
         Ok(id)
     }
 

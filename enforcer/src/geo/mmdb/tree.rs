@@ -14,7 +14,7 @@ const VISITS_PER_NODE: usize = 16;
 pub(super) type Runs<T> = Vec<(T, Record)>;
 
 /// A record of the tree that is not a node: data, or nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Record(pub(super) u32);
 
 /// The tree of one database.
