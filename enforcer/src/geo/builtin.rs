@@ -41,8 +41,9 @@ pub fn mmdb_bytes() -> Result<Vec<u8>, GeoError> {
     for (node, records) in (0..nodes).zip(bytes.chunks_exact_mut(8)) {
         for record in records.chunks_exact_mut(4) {
             let to = u32::from_be_bytes([record[0], record[1], record[2], record[3]]);
-            let is_node = u32::from(to < nodes);
-            record.copy_from_slice(&to.wrapping_add(is_node * node).to_be_bytes());
+            if to < nodes {
+                record.copy_from_slice(&to.wrapping_add(node).to_be_bytes());
+            }
         }
     }
     Ok(bytes)

@@ -63,7 +63,8 @@ fn count(guards: &Path, stages: &str) -> Result<Vec<Count>> {
     let mut valgrind = cmd::at_root("valgrind");
     valgrind
         .args(["--quiet", "--tool=callgrind"])
-        .arg(format!("--toggle-collect={COUNTED}"))
+        // Not `--toggle-collect`: that counts no thread but the one that calls.
+        .arg(format!("--zero-before={COUNTED}"))
         .arg(format!("--dump-after={COUNTED}"))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(guards)

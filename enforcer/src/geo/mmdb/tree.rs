@@ -4,6 +4,8 @@
 //! that can be asked of it, that costs twice the time of the walk here, on the way of every cold
 //! start. Records are decoded by the crate.
 
+use std::ops::{BitOr, Shr};
+
 use maxminddb::{MaxMindDbError, Metadata};
 
 /// A tree that shares more nodes than aliases of IPv4 explain is no tree; walking it could take for
@@ -45,13 +47,11 @@ impl<'a> Tree<'a> {
     pub(super) fn walk(mut self) -> Result<(Runs<u32>, Runs<u128>), MaxMindDbError> {
         let nothing = Record(self.nodes);
         let v4_root = self.v4_root();
-        let mut v4 = Vec::new();
-        self.walk_v4(v4_root, 0, 1 << 31, &mut v4)?;
+        let v4 = self.walk_from(v4_root, 1_u32 << 31, None)?;
         if self.v4_only {
             return Ok((v4, vec![(0, nothing)]));
         }
-        let mut v6 = Vec::new();
-        self.walk_v6(0, 0, 1 << 127, v4_root, &mut v6)?;
+        let v6 = self.walk_from(0, 1_u128 << 127, Some(v4_root))?;
         Ok((v4, v6))
     }
 
@@ -69,44 +69,35 @@ impl<'a> Tree<'a> {
         node
     }
 
-    /// `bit` is the one that the children of `node` differ in; 0 below the last.
-    fn walk_v4(
+    /// Everything below `root`, whose children differ in bit `first`, but for the node `left_out`.
+    ///
+    /// A loop with a stack of its own: with calls it takes twice the time.
+    fn walk_from<T>(
         &mut self,
-        node: u32,
-        address: u32,
-        bit: u32,
-        runs: &mut Runs<u32>,
-    ) -> Result<(), MaxMindDbError> {
-        if node >= self.nodes {
-            push(runs, address, Record(node));
-            return Ok(());
+        root: u32,
+        first: T,
+        left_out: Option<u32>,
+    ) -> Result<Runs<T>, MaxMindDbError>
+    where
+        T: Copy + Default + PartialEq + BitOr<Output = T> + Shr<u32, Output = T>,
+    {
+        let (mut runs, mut to_do) = (Runs::new(), Vec::new());
+        // The bit is the one that the children of the node differ in; 0 below the last.
+        let (mut node, mut address, mut bit) = (root, T::default(), first);
+        loop {
+            while node < self.nodes && Some(node) != left_out {
+                self.visit(bit == T::default())?;
+                let (zero, one) = self.children(node);
+                let next = bit >> 1;
+                to_do.push((one, address | bit, next));
+                (node, bit) = (zero, next);
+            }
+            push(&mut runs, address, Record(node.max(self.nodes)));
+            let Some(next) = to_do.pop() else {
+                return Ok(runs);
+            };
+            (node, address, bit) = next;
         }
-        self.visit(bit == 0)?;
-        let (zero, one) = self.children(node);
-        self.walk_v4(zero, address, bit >> 1, runs)?;
-        self.walk_v4(one, address | bit, bit >> 1, runs)
-    }
-
-    fn walk_v6(
-        &mut self,
-        node: u32,
-        address: u128,
-        bit: u128,
-        v4_root: u32,
-        runs: &mut Runs<u128>,
-    ) -> Result<(), MaxMindDbError> {
-        if node >= self.nodes {
-            push(runs, address, Record(node));
-            return Ok(());
-        }
-        if node == v4_root {
-            push(runs, address, Record(self.nodes));
-            return Ok(());
-        }
-        self.visit(bit == 0)?;
-        let (zero, one) = self.children(node);
-        self.walk_v6(zero, address, bit >> 1, v4_root, runs)?;
-        self.walk_v6(one, address | bit, bit >> 1, v4_root, runs)
     }
 
     fn visit(&mut self, too_deep: bool) -> Result<(), MaxMindDbError> {
