@@ -159,7 +159,8 @@ impl<K> Laid<K> {
         let of_own = self.signatures.into_iter();
         let atoms: Vec<Atom> = of_own.map(|it| Atom(signatures.id(it) as u16)).collect();
         let flat = self.flat.into_iter();
-        flat.map(|(start, id)| (start, atoms[id as usize])).collect()
+        flat.map(|(start, id)| (start, atoms[id as usize]))
+            .collect()
     }
 }
 
@@ -219,7 +220,10 @@ impl<'a, 'p> Layers<'a, 'p> {
         let places = places.into_values();
         let mut signatures = Interner::new();
         let flat = overlay(&places_flat, &networks, |place, networks| {
-            signatures.id(and(&places[place as usize], &network_rows[networks as usize]))
+            signatures.id(and(
+                &places[place as usize],
+                &network_rows[networks as usize],
+            ))
         });
         Laid {
             flat,

@@ -123,7 +123,10 @@ impl Object {
         dir.make()?;
         for hook in self.build.programs() {
             let path = dir.program(hook);
-            let program = self.ebpf.program_mut(hook).ok_or(KernelError::Missing(hook))?;
+            let program = self
+                .ebpf
+                .program_mut(hook)
+                .ok_or(KernelError::Missing(hook))?;
             program.pin(&path).map_err(|source| KernelError::Pin {
                 path,
                 source: Box::new(source),
