@@ -49,10 +49,16 @@ impl<'a> Partition<'a> {
         predicates: &'a Predicates<'a>,
     ) -> Result<Self, CompileError> {
         let layers = Layers::new(predicates, input);
+        let lay_v4 = || layers.lay(|it| &it.v4, special::flat_v4(), v4_bounds);
         let (v4, v6) = thread::scope(|scope| {
-            let v4 = scope.spawn(|| layers.lay(|it| &it.v4, special::flat_v4(), v4_bounds));
+            let beside = thread::Builder::new().spawn_scoped(scope, lay_v4);
             let v6 = layers.lay(|it| &it.v6, special::flat_v6(), v6_bounds);
-            (v4.join().unwrap_or_else(|panic| resume_unwind(panic)), v6)
+            let v4 = match beside {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // Where no more threads are permitted, one after the other.
+                Err(_) => lay_v4(),
+            };
+            (v4, v6)
         });
         let mut signatures = Interner::new();
         let (v4, v6) = (v4.numbered(&mut signatures), v6.numbered(&mut signatures));
