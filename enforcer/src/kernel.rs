@@ -26,7 +26,7 @@ mod traces;
 use std::path::Path;
 
 use enforcer_common::{
-    abi::{CgroupId, Holder, Stance, Tag, names},
+    abi::{CgroupId, Holder, RuleId, Stance, Tag, names},
     names::{NameKey, Seed},
 };
 
@@ -301,6 +301,15 @@ impl Enforcement {
     /// A map cannot be read.
     pub fn counters(&self) -> Result<KernelCounters, KernelError> {
         KernelCounters::read(&self.dir)
+    }
+
+    /// What each rule decided, by its number in the image that was in force. Those of the first `rules`
+    /// numbers that decided anything.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    pub fn decisions(&self, rules: usize) -> Result<Vec<(RuleId, DecisionCount)>, KernelError> {
+        counters::decisions(&self.dir, rules)
     }
 
     /// How full the tables are.

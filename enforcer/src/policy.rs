@@ -24,7 +24,7 @@ mod source;
 
 pub use jiff::civil::Date;
 
-pub use bundle::{Bundle, BundleFile, Document, DocumentId};
+pub use bundle::{Bundle, BundleFile, Contents, Document, DocumentId, Documents};
 pub use data_flow::{DataCategory, DataFlow, FlowEndpoint, Origin, PodOrigin, Target};
 pub use diagnostic::{Code, Color, Diagnostic, Diagnostics, Finding, Related, Severity};
 pub use document_name::DocumentName;

@@ -14,6 +14,8 @@ use crate::{compile::Image, control::DecisionStatus, kernel::DecisionCount, poli
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     seen: HashMap<RuleId, DecisionCount>,
+    /// Of the images credited so far, rule 0 included.
+    most_rules: Option<usize>,
     totals: BTreeMap<Account, DecisionCount>,
 }
 
@@ -25,8 +27,20 @@ struct Account {
 }
 
 impl Ledger {
+    /// How many rules may have counted since the last credit, `image` being in force. All, the first
+    /// time: an earlier daemon's image may have had any number.
+    pub(super) fn rules(&self, image: Option<&Image>) -> usize {
+        match (self.most_rules, image) {
+            (Some(before), Some(image)) => before.max(rules_of(image)),
+            (None, _) | (_, None) => usize::MAX,
+        }
+    }
+
     /// Credits what was counted since the last call to the rules of `image`, which was in force.
     pub(super) fn credit(&mut self, counted: &[(RuleId, DecisionCount)], image: Option<&Image>) {
+        if let Some(image) = image {
+            self.most_rules = Some(self.most_rules.unwrap_or(0).max(rules_of(image)));
+        }
         for &(rule, count) in counted {
             let before = self.seen.insert(rule, count).unwrap_or_default();
             let total = self.totals.entry(Account::of(rule, image)).or_default();
@@ -50,6 +64,11 @@ impl Ledger {
         let counted = counted.filter(|(_, count)| **count != DecisionCount::default());
         counted.map(decided).collect()
     }
+}
+
+/// With rule 0, which is none of the image's.
+fn rules_of(image: &Image) -> usize {
+    image.rules().count() + 1
 }
 
 impl Account {
@@ -82,13 +101,34 @@ mod tests {
     };
 
     fn image(name: &str) -> Image {
-        let text = format!(
-            "{{apiVersion: enforcer.dev/v1alpha1, kind: EgressPolicy, metadata: {{name: {name}}}, \
-             spec: {{selector: [{{exec: true}}], mode: enforce, default: deny}}}}"
-        );
+        image_of(&[name])
+    }
+
+    /// One rule, the default, for each name.
+    fn image_of(names: &[&str]) -> Image {
+        let text: String = names
+            .iter()
+            .map(|name| {
+                format!(
+                    "---\n{{apiVersion: enforcer.dev/v1alpha1, kind: EgressPolicy, metadata: {{name: {name}}}, \
+                     spec: {{selector: [{{exec: true}}], mode: enforce, default: deny}}}}\n"
+                )
+            })
+            .collect();
         let policies = load_text("policy.yaml", &text).expect("sound").policies;
         let geo = GeoSet::default();
-        compile(&Input::of(&policies, &[vec![0]], &geo)).expect("it fits")
+        let class = (0..names.len()).collect();
+        compile(&Input::of(&policies, &[class], &geo)).expect("it fits")
+    }
+
+    #[test]
+    fn rules_of_larger_images_are_still_read() {
+        let mut ledger = Ledger::default();
+        let (large, small) = (image_of(&["large", "and"]), image("small"));
+        assert_eq!(ledger.rules(Some(&large)), usize::MAX);
+        ledger.credit(&[], Some(&large));
+        assert_eq!(ledger.rules(Some(&small)), 3);
+        assert_eq!(ledger.rules(None), usize::MAX);
     }
 
     #[test]

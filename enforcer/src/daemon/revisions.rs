@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::state_file;
 use crate::{
     control::{Author, Revision},
-    policy::{Bundle, BundleFile},
+    policy::{Bundle, BundleFile, Contents, Documents},
 };
 
 /// How many are kept.
@@ -23,7 +23,7 @@ const KEPT: u64 = 256;
 pub struct Revisions {
     directory: PathBuf,
     current: Option<Revision>,
-    bundle: Bundle,
+    in_force: Contents,
 }
 
 /// A revision as it is written.
@@ -45,12 +45,12 @@ impl Revisions {
         let mut revisions = Self {
             directory,
             current: None,
-            bundle: Bundle::default(),
+            in_force: Contents::default(),
         };
         if let Some(&last) = revisions.numbers()?.last() {
             let (revision, bundle) = revisions.get(last)?;
             revisions.current = Some(revision);
-            revisions.bundle = bundle;
+            revisions.in_force = bundle.into();
         }
         Ok(revisions)
     }
@@ -64,7 +64,13 @@ impl Revisions {
     /// The files in force; none when nothing was ever pushed.
     #[must_use]
     pub fn bundle(&self) -> &Bundle {
-        &self.bundle
+        &self.in_force.bundle
+    }
+
+    /// The documents in force.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.in_force.documents
     }
 
     /// All that are kept, the oldest first.
@@ -111,12 +117,12 @@ impl Revisions {
     /// The disk is full.
     pub fn write(
         &self,
-        bundle: &Bundle,
+        contents: &Contents,
         author: Author,
         restores: Option<u64>,
     ) -> anyhow::Result<Revision> {
+        let Contents { bundle, documents } = contents;
         let parent = self.current.as_ref().map(|revision| revision.number);
-        let documents = bundle.documents().into_keys();
         let revision = Revision {
             number: parent.unwrap_or(0) + 1,
             parent,
@@ -125,6 +131,7 @@ impl Revisions {
             author,
             sha256: bundle.digest(),
             documents: documents
+                .keys()
                 .map(|id| format!("{}/{}", id.kind, id.name))
                 .collect(),
         };
@@ -151,10 +158,10 @@ impl Revisions {
     ///
     /// # Errors
     /// An old one cannot be removed.
-    pub fn advance(&mut self, revision: Revision, bundle: Bundle) -> anyhow::Result<()> {
+    pub fn advance(&mut self, revision: Revision, contents: Contents) -> anyhow::Result<()> {
         let oldest = (revision.number + 1).saturating_sub(KEPT);
         self.current = Some(revision);
-        self.bundle = bundle;
+        self.in_force = contents;
         for number in self
             .numbers()?
             .into_iter()
@@ -208,9 +215,9 @@ mod tests {
     }
 
     fn push(revisions: &mut Revisions, text: &str) {
-        let bundle = bundle(text);
-        let revision = revisions.write(&bundle, author(), None).expect("written");
-        revisions.advance(revision, bundle).expect("kept");
+        let contents = bundle(text).into();
+        let revision = revisions.write(&contents, author(), None).expect("written");
+        revisions.advance(revision, contents).expect("kept");
     }
 
     #[test]

@@ -256,7 +256,8 @@ fn fill(
                 would_deny: count.would_deny,
             }
         };
-    status.decisions = counters.decisions.iter().map(decision).collect();
+    let decisions = enforcement.decisions(usize::MAX)?;
+    status.decisions = decisions.iter().map(decision).collect();
     Ok(())
 }
 

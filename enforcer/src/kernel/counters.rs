@@ -5,7 +5,10 @@ use std::{
     os::fd::{AsFd as _, AsRawFd as _},
 };
 
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData, MapError, PerCpuArray},
+};
 use enforcer_common::{
     abi::{Counter, DnsCount, FlowCount, FlowKey, LossCause, RuleId, names},
     names::Unread,
@@ -24,8 +27,6 @@ use super::{
 pub struct KernelCounters {
     /// One value for each [`Counter`], by its number.
     values: Vec<u64>,
-    /// Rules that decided anything.
-    pub decisions: Vec<(RuleId, DecisionCount)>,
 }
 
 /// What a rule decided. Rule 0 stands for all that have no row of their own.
@@ -39,36 +40,45 @@ pub struct DecisionCount {
     pub would_deny: u64,
 }
 
+fn open<T: Pod>(dir: &PinDir, name: &'static str) -> Result<PerCpuArray<MapData, T>, KernelError> {
+    let map = Maps::open(dir)?
+        .ok_or(KernelError::Missing(name))?
+        .get(name)?;
+    typed(name, Map::PerCpuArray(map))
+}
+
+/// Those of the first `rules` rules that decided anything.
+pub(super) fn decisions(
+    dir: &PinDir,
+    rules: usize,
+) -> Result<Vec<(RuleId, DecisionCount)>, KernelError> {
+    let rows: PerCpuArray<MapData, [u64; 3]> = open(dir, names::DECISIONS)?;
+    let mut decisions = Vec::new();
+    // A system call for each row.
+    for (rule, cells) in rows.iter().enumerate().take(rules) {
+        let cells = cells.map_err(KernelError::map("read", names::DECISIONS))?;
+        let sum = |column: usize| cells.iter().map(|cell| cell[column]).sum();
+        let count = DecisionCount {
+            allowed: sum(0),
+            denied: sum(1),
+            would_deny: sum(2),
+        };
+        if count != DecisionCount::default() {
+            decisions.push((RuleId(rule as u16), count));
+        }
+    }
+    Ok(decisions)
+}
+
 impl KernelCounters {
     pub(super) fn read(dir: &PinDir) -> Result<Self, KernelError> {
-        let open = |name| {
-            Maps::open(dir)?
-                .ok_or(KernelError::Missing(name))?
-                .get(name)
-        };
-        let error = || KernelError::map("read", names::COUNTERS);
-        let counters: PerCpuArray<MapData, u64> =
-            typed(names::COUNTERS, Map::PerCpuArray(open(names::COUNTERS)?))?;
+        let counters: PerCpuArray<MapData, u64> = open(dir, names::COUNTERS)?;
         let mut values = Vec::new();
         for cells in counters.iter() {
-            values.push(cells.map_err(error())?.iter().sum());
+            let cells = cells.map_err(KernelError::map("read", names::COUNTERS))?;
+            values.push(cells.iter().sum());
         }
-        let rows: PerCpuArray<MapData, [u64; 3]> =
-            typed(names::DECISIONS, Map::PerCpuArray(open(names::DECISIONS)?))?;
-        let mut decisions = Vec::new();
-        for (rule, cells) in rows.iter().enumerate() {
-            let cells = cells.map_err(KernelError::map("read", names::DECISIONS))?;
-            let sum = |column: usize| cells.iter().map(|cell| cell[column]).sum();
-            let count = DecisionCount {
-                allowed: sum(0),
-                denied: sum(1),
-                would_deny: sum(2),
-            };
-            if count != DecisionCount::default() {
-                decisions.push((RuleId(rule as u16), count));
-            }
-        }
-        Ok(Self { values, decisions })
+        Ok(Self { values })
     }
 
     /// One counter.

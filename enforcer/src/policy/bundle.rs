@@ -54,6 +54,27 @@ pub struct Document {
     pub text: String,
 }
 
+/// Every document of a [`Bundle`] that says what it is.
+pub type Documents = BTreeMap<DocumentId, Document>;
+
+/// Files and the documents in them, which are read once.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// The files.
+    pub bundle: Bundle,
+    /// Their documents.
+    pub documents: Documents,
+}
+
+impl From<Bundle> for Contents {
+    fn from(bundle: Bundle) -> Self {
+        Self {
+            documents: bundle.documents(),
+            bundle,
+        }
+    }
+}
+
 impl DocumentId {
     /// What a document calls itself, if it does.
     pub(super) fn of(document: &Node) -> Option<Self> {
@@ -100,9 +121,9 @@ impl Bundle {
         files.map(|file| Source::new(Path::new(&file.path), file.text.clone()))
     }
 
-    /// Every document that says what it is. A later one of the same name replaces an earlier one.
+    /// Every document. A later one of the same name replaces an earlier one.
     #[must_use]
-    pub fn documents(&self) -> BTreeMap<DocumentId, Document> {
+    pub fn documents(&self) -> Documents {
         let of_file = |file: &BundleFile| {
             let found = chunks(&file.text).into_iter().filter_map(|range| {
                 let id = identify(&file.text[range.clone()])?;

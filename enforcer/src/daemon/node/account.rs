@@ -12,8 +12,8 @@ use crate::{
 impl Node {
     /// Credits what was decided so far to the rules of the image in force.
     pub(super) fn settle(&mut self) -> Result<(), KernelError> {
-        let counted = self.enforcement.counters()?.decisions;
         let image = self.loaded.as_ref().map(|loaded| &loaded.image);
+        let counted = self.enforcement.decisions(self.ledger.rules(image))?;
         self.ledger.credit(&counted, image);
         Ok(())
     }

@@ -13,7 +13,8 @@ use crate::{
     daemon::{reporter::Reporter, status::mode_name},
     geo::GeoSet,
     policy::{
-        self, Bundle, BundleFile, Color, Diagnostic, Diagnostics, Document, DocumentId, Policy,
+        self, Bundle, BundleFile, Color, Contents, Diagnostic, Diagnostics, Document, DocumentId,
+        Documents, Policy,
     },
 };
 
@@ -108,7 +109,8 @@ impl Node {
         let loaded = policy::load_with(&self.settings.policies, &self.cluster.beside(&bundle))
             .map_err(|findings| refusal(&findings, color))?;
         let geo = self.geo().map_err(problem)?;
-        let documents = changes(self.revisions.bundle(), &bundle);
+        let contents = Contents::from(bundle);
+        let documents = changes(self.revisions.documents(), &contents.documents);
         let prepared = self.prepare(loaded.policies, geo).map_err(problem)?;
         let mut pushed = Pushed {
             revision: None,
@@ -123,9 +125,9 @@ impl Node {
         }
         let unchanged = self.loaded.is_some()
             && self.last_error.is_none()
-            && bundle == *self.revisions.bundle();
+            && contents.bundle == *self.revisions.bundle();
         if !unchanged {
-            let revision = self.revisions.write(&bundle, author, restores);
+            let revision = self.revisions.write(&contents, author, restores);
             let revision = revision.map_err(problem)?;
             let assigned = match self.publish(prepared, Some(&mut *reporter)) {
                 Ok(assigned) => assigned,
@@ -134,7 +136,9 @@ impl Node {
                     return Err(problem(error));
                 }
             };
-            self.revisions.advance(revision, bundle).map_err(problem)?;
+            self.revisions
+                .advance(revision, contents)
+                .map_err(problem)?;
             self.last_error = None;
             self.place(assigned).map_err(problem)?;
             self.introduce(reporter.known());
@@ -170,7 +174,7 @@ impl Node {
     /// The policies in force.
     #[must_use]
     pub fn list(&self) -> Vec<PolicyEntry> {
-        let pushed = self.revisions.bundle().documents();
+        let pushed = self.revisions.documents();
         let entry = |policy: &Policy| PolicyEntry {
             name: policy.name.to_string(),
             mode: mode_name(policy.mode).to_owned(),
@@ -221,8 +225,7 @@ impl Node {
     }
 }
 
-fn changes(before: &Bundle, after: &Bundle) -> Vec<DocumentChange> {
-    let (before, after) = (before.documents(), after.documents());
+fn changes(before: &Documents, after: &Documents) -> Vec<DocumentChange> {
     let change = |id: &DocumentId| match (before.get(id), after.get(id)) {
         (None, _) => Change::Added,
         (_, None) => Change::Removed,
