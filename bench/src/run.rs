@@ -104,7 +104,7 @@ impl Scale {
     fn patience(self) -> Patience {
         match self {
             Self::Quick => Patience {
-                times: 50,
+                times: 200,
                 idle: Duration::from_secs(3),
             },
             Self::Full => Patience {
