@@ -33,7 +33,7 @@ use crate::{
 /// How much to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scale {
-    /// The rows that must hold, beside the alternatives: under three minutes
+    /// The rows that must hold, beside the alternatives: about four minutes
     Quick,
     /// Everything, more often, with lists of several sizes: under thirty minutes
     Full,

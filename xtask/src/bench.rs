@@ -8,7 +8,7 @@ use crate::{build, cmd, setup};
 /// How much to measure.
 #[derive(Clone, Copy, Subcommand)]
 pub(crate) enum Args {
-    /// The rows that must hold, beside the alternatives: under three minutes
+    /// The rows that must hold, beside the alternatives: about four minutes
     Quick,
     /// Everything, more often, and docs/performance.md from it: under thirty minutes
     Full,
